@@ -1,0 +1,220 @@
+//! The policy: whom a vault trusts with what. One TOML file, signed as bytes; what it does not name is denied.
+
+mod rules;
+
+use crate::agefile::Recipient;
+use crate::card::Card;
+use crate::ids::{CardFingerprint, LabelKey};
+use crate::names::{PersonName, SiteName, TentName};
+use crate::sshsig::PublicKey;
+use crate::{limits, names};
+use serde::{Deserialize, Serialize};
+
+/// The whole policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// [`crate::FORMAT`].
+    pub format: u32,
+    /// Counts up by one with every change.
+    pub epoch: u64,
+    /// Who may change the policy.
+    pub root: Root,
+    /// People and the keys they sign with.
+    #[serde(default, rename = "person", skip_serializing_if = "Vec::is_empty")]
+    pub persons: Vec<Person>,
+    /// Sites and the keys that bundles for them are sealed to.
+    #[serde(default, rename = "site", skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<Site>,
+    /// Compartments.
+    #[serde(default, rename = "tent", skip_serializing_if = "Vec::is_empty")]
+    pub tents: Vec<Tent>,
+}
+
+/// Who signs policies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Root {
+    /// How many of them it takes.
+    pub threshold: u32,
+    /// Who they are.
+    pub persons: Vec<PersonName>,
+}
+
+/// Somebody who signs. People are counted, never keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The name that rules use.
+    pub name: PersonName,
+    /// The keys, at least one.
+    pub keys: Vec<PublicKey>,
+}
+
+/// Somewhere that bundles go to or come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The name that rules use.
+    pub name: SiteName,
+    /// The card that the keys were taken from.
+    pub card: CardFingerprint,
+    /// What is sealed for it.
+    pub recipient: Recipient,
+    /// What its tags are keyed with.
+    #[serde(with = "label_key")]
+    pub label_key: LabelKey,
+}
+
+/// A compartment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tent {
+    /// Its name.
+    pub name: TentName,
+    /// Sites that may read content.
+    pub members: Vec<SiteName>,
+    /// Sites that may read catalogues only.
+    pub auditors: Vec<SiteName>,
+    /// Persons whose bundles are accepted, and who may make them here.
+    pub exporters: Vec<PersonName>,
+}
+
+/// Why a policy is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// Over [`limits::POLICY_BYTES`] or not UTF-8.
+    #[error("not a policy file")]
+    NotAPolicy,
+    /// Not the fields of a policy; the parser's text names line and column.
+    #[error("the policy is not of the format: {fault}")]
+    Malformed {
+        /// What the parser said.
+        fault: String,
+    },
+    /// Contents that don't fit each other.
+    #[error("the policy is refused: {0}")]
+    Rule(String),
+}
+
+/// What a card is trusted with, in one tent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// The site reads content.
+    Member,
+    /// The site reads catalogues.
+    Auditor,
+    /// The person's bundles are accepted.
+    Exporter,
+}
+
+impl Policy {
+    /// The first policy of a vault: its own site and person are known, nothing is allowed.
+    #[must_use]
+    pub fn first(own: &Card) -> Self {
+        let root = Root { threshold: 1, persons: vec![own.person.clone()] };
+        let mut policy =
+            Self { format: crate::FORMAT, epoch: 1, root, persons: Vec::new(), sites: Vec::new(), tents: Vec::new() };
+        policy.know(own);
+        policy
+    }
+
+    /// From the bytes of a policy file whose signature has been verified.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
+        if bytes.len() as u64 > limits::POLICY_BYTES {
+            return Err(PolicyError::NotAPolicy);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| PolicyError::NotAPolicy)?;
+        let policy: Self = toml::from_str(text)
+            .map_err(|e| PolicyError::Malformed { fault: e.to_string().chars().take(600).collect() })?;
+        rules::check(&policy)?;
+        Ok(policy)
+    }
+
+    /// The text to sign and store, after the same checks as for one that is read.
+    pub fn to_text(&self) -> Result<String, PolicyError> {
+        rules::check(self)?;
+        toml::to_string(self).map_err(|e| PolicyError::Malformed { fault: e.to_string() })
+    }
+
+    /// The tent of this name.
+    #[must_use]
+    pub fn tent(&self, name: &TentName) -> Option<&Tent> {
+        self.tents.iter().find(|t| t.name == *name)
+    }
+
+    /// The site of this name.
+    #[must_use]
+    pub fn site(&self, name: &SiteName) -> Option<&Site> {
+        self.sites.iter().find(|s| s.name == *name)
+    }
+
+    /// The person who signs with `key`.
+    #[must_use]
+    pub fn person_of(&self, key: &PublicKey) -> Option<&Person> {
+        self.persons.iter().find(|p| p.keys.contains(key))
+    }
+
+    /// Begins a tent that nobody may do anything in; `false` if there was one of this name.
+    pub fn begin_tent(&mut self, name: &TentName) -> bool {
+        let new = self.tent(name).is_none();
+        if new {
+            let (members, auditors, exporters) = (Vec::new(), Vec::new(), Vec::new());
+            self.tents.push(Tent { name: name.clone(), members, auditors, exporters });
+        }
+        new
+    }
+
+    /// Trusts `card` with `grant` in `tent`, which is begun if need be; `false` if that stood there already.
+    ///
+    /// A card that contradicts a known one (same name, other keys) is refused by [`Policy::to_text`].
+    pub fn grant(&mut self, card: &Card, tent: &TentName, grant: Grant) -> bool {
+        self.begin_tent(tent);
+        let known = self.know(card);
+        let Some(tent) = self.tents.iter_mut().find(|t| t.name == *tent) else { return false };
+        let granted = match grant {
+            Grant::Member => add(&mut tent.members, &card.site),
+            Grant::Auditor => add(&mut tent.auditors, &card.site),
+            Grant::Exporter => add(&mut tent.exporters, &card.person),
+        };
+        known || granted
+    }
+
+    fn know(&mut self, card: &Card) -> bool {
+        let site = Site {
+            name: card.site.clone(),
+            card: card.fingerprint(),
+            recipient: card.recipient.clone(),
+            label_key: card.label_key.clone(),
+        };
+        let person = Person { name: card.person.clone(), keys: vec![card.key.clone()] };
+        // Persons may come to have several keys, so theirs is known when it is one of them.
+        let person_is_new = !self.persons.iter().any(|p| p.name == card.person && p.keys.contains(&card.key));
+        if person_is_new {
+            self.persons.push(person);
+        }
+        add(&mut self.sites, &site) || person_is_new
+    }
+}
+
+/// Adds what is not there; says whether it did.
+fn add<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) -> bool {
+    let new = !list.contains(item);
+    if new {
+        list.push(item.clone());
+    }
+    new
+}
+
+mod label_key {
+    use super::{LabelKey, names};
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(key: &LabelKey, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&key.expose_hex())
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<LabelKey, D::Error> {
+        let text = String::deserialize(d)?;
+        LabelKey::from_hex(&text).map_err(|e| de::Error::custom(format!("{e}, found {:?}", names::shorten(&text))))
+    }
+}

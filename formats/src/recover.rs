@@ -1,0 +1,48 @@
+//! `RECOVER.txt`: how to check a bundle and open it without gapvault. It stands on every medium, named in the seal.
+
+use crate::names::{Label, VolumeName};
+
+/// The text for one bundle with the given label and volumes.
+#[must_use]
+pub fn text(label: &Label, volumes: &[VolumeName]) -> String {
+    let sums: Vec<_> = volumes.iter().map(|v| format!("SHA256SUMS.{v}")).collect();
+    let checks: String = sums
+        .iter()
+        .map(|name| {
+            format!(
+                "    grep -qF \"\\\"{name}\\\",\\\"digest\\\":{{\\\"sha256\\\":\\\"$(sha256sum < {name} | cut -c1-64)\\\"}}\" seal.json\n    \
+                 sha256sum --strict -c {name}\n"
+            )
+        })
+        .collect();
+    format!(
+        "\
+This folder holds a gapvault bundle, label {label}. It can be checked and opened with stock tools alone:
+ssh-keygen (OpenSSH 8.1 or later), sha256sum, age (1.0 or later), zstd. Run the indented lines in this folder.
+Each of them exits with 0, or something is wrong.
+
+To check it, have a file `allowed_signers` of your own (never one that came with this medium), with a line for the
+exporter's key, which you compared with its owner:
+    exporter namespaces=\"seal@gapvault\" ecdsa-sha2-nistp256 AAAA...
+
+1. The signature over the seal. <key> in the file's name is the SHA-256 of the signer's public key.
+    ssh-keygen -Y verify -f \"$HOME/allowed_signers\" -I exporter -n seal@gapvault -s seal.json.*.sig < seal.json
+
+2. The seal over the list of digests, and the list over the files (of the volumes that you have here).
+{checks}
+To open it, have the age identity of a member in a file `member.key`. Results go to an empty folder `$HOME/opened`.
+
+3. The bundle's own identity, then the tables. Both are CBOR sequences (RFC 8742).
+    age -d -i \"$HOME/member.key\" keys.age > \"$HOME/opened/bundle.key\"
+    age -d -i \"$HOME/opened/bundle.key\" catalogue.age | zstd -d > \"$HOME/opened/catalogue.cbor\"
+    age -d -i \"$HOME/opened/bundle.key\" index.age | zstd -d > \"$HOME/opened/index.cbor\"
+
+4. The stream: the packs, opened and joined in the order of their numbers.
+    for pack in packs/*/*.age; do age -d -i \"$HOME/opened/bundle.key\" \"$pack\" || exit 1; done > \"$HOME/opened/stream\"
+
+5. The files: index.cbor says where each chunk of a file stands in the stream (offset, stored bytes, coding `store` or
+   `zstd`); joined in the order of the file's recipe they are the file, whose SHA-256 catalogue.cbor gives. The script
+   recover.py of gapvault does steps 3 to 5 for you; the specification (SPEC.md) says every byte.
+"
+    )
+}
