@@ -1,0 +1,95 @@
+//! The command line: what there is, in the order in which people need it.
+
+use crate::commands::{
+    card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, verify::VerifyArgs,
+};
+use crate::failure::Failure;
+use crate::progress::ProgressMode;
+use clap::{Args, Parser, Subcommand};
+use gapvault_core::clock::Clock;
+use gapvault_core::vault::{Access, Vault};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Across the gap:
+  gapvault init lab --site lab                            on the connected side
+  gapvault init cluster --site cluster-b                  on the offline side
+  gapvault --vault lab card > lab.card                    carry both cards across, compare fingerprints
+  gapvault --vault lab tent new aurora
+  gapvault --vault lab trust cluster.card --tent aurora --role member
+  gapvault --vault cluster trust lab.card --tent aurora --role exporter
+  gapvault --vault lab export ./checkpoint --name llama-ft:step-4000 --tent aurora --to /media/usb
+  gapvault --vault cluster import /media/usb
+  gapvault --vault cluster checkout llama-ft:step-4000 ./models/llama-ft
+
+Exit codes: 0 done; 1 other failure; 2 usage; 3 damaged or altered data; 4 refused by policy or trust;
+5 a volume or an earlier bundle is missing; 6 medium or file system full, gone or read-only.";
+
+/// Moves model weights and datasets across an air gap as encrypted, signed bundles.
+#[derive(Debug, Parser)]
+#[command(name = "gapvault", version, after_help = AFTER_HELP, max_term_width = 120, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The vault to work with
+    #[arg(long, global = true, value_name = "DIR", env = "GAPVAULT_DIR")]
+    pub(crate) vault: Option<PathBuf>,
+    /// Print one JSON object on stdout instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How to show progress on stderr
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: ProgressMode,
+}
+
+impl Global {
+    /// Opens the vault that the command line or the environment names.
+    pub(crate) fn open(&self, access: Access) -> Result<Vault, Failure> {
+        let root = self.vault.as_ref().ok_or_else(|| {
+            Failure::usage("no vault is named", "name one with --vault DIR or in the environment variable GAPVAULT_DIR")
+        })?;
+        Ok(Vault::open(root, access, Clock::SYSTEM)?)
+    }
+
+    /// Opens the vault if one is named.
+    pub(crate) fn open_if_named(&self) -> Result<Option<Vault>, Failure> {
+        self.vault.as_ref().map(|_| self.open(Access::Read)).transpose()
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a vault: new keys, and a policy that denies everything
+    Init(InitArgs),
+    /// Print this site's card: the public keys to carry across
+    Card(CardArgs),
+    /// Make and list tents, the compartments that content belongs to
+    Tent(TentArgs),
+    /// Trust another site's card with a role in a tent
+    Trust(TrustArgs),
+    /// Write files to a medium as an encrypted, signed bundle
+    Export(ExportArgs),
+    /// Check the signatures of the bundles on a medium, then every byte
+    Verify(VerifyArgs),
+    /// Bring the bundles on a medium into the vault
+    Import(ImportArgs),
+    /// List what the vault holds or a medium carries
+    List(ListArgs),
+    /// Show an artifact of the vault, or the bundles on a medium, in full
+    Show(ShowArgs),
+    /// Write an artifact's files to a new folder, everything verified
+    Checkout(CheckoutArgs),
+    /// Print the custody log: what was exported, admitted and refused
+    Log(LogArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}

@@ -1,0 +1,57 @@
+//! `gapvault checkout`
+
+use super::threads;
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::text::{bytes, count};
+use crate::ui::Ui;
+use gapvault_core::checkout::{CheckedOut, CheckoutOptions, checkout};
+use gapvault_core::formats::ids::BundleId;
+use gapvault_core::formats::names::ArtifactRef;
+use gapvault_core::vault::Access;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Writes an artifact's files to a new folder.
+///
+/// Every chunk and every file is verified and durable before the folder appears under its name; what exists is never
+/// overwritten.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gapvault --vault cluster checkout llama-ft:step-4000 ./models/llama-ft")]
+pub(crate) struct CheckoutArgs {
+    /// The artifact's name and version
+    #[arg(value_name = "NAME:VERSION")]
+    name: ArtifactRef,
+    /// A folder that does not exist yet
+    destination: PathBuf,
+    /// The bundle to take it from, if several have it
+    #[arg(long, value_name = "BUNDLE")]
+    bundle: Option<BundleId>,
+    /// Worker threads [default: as many as the machine runs at once]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    artifact: ArtifactRef,
+    destination: PathBuf,
+    bundle: BundleId,
+    files: u64,
+    bytes: u64,
+}
+
+pub(crate) fn run(args: &CheckoutArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    let mut vault = global.open(Access::Write)?;
+    let CheckoutArgs { name, destination, bundle, threads: asked } = args;
+    let options = CheckoutOptions { threads: threads(*asked) };
+    let checked_out = checkout(&mut vault, name, bundle.as_ref(), destination, options, ui.observer())?;
+    let CheckedOut { bundle, files, bytes: size } = checked_out;
+    let human = format!(
+        "checked out {name} to {}: {}, {}, all verified\n",
+        destination.display(),
+        count(files, "file"),
+        bytes(size)
+    );
+    ui.result(&Told { artifact: name.clone(), destination: destination.clone(), bundle, files, bytes: size }, &human)
+}

@@ -1,0 +1,44 @@
+//! One file a command: its arguments, and `run`.
+
+pub(crate) mod card;
+pub(crate) mod checkout;
+pub(crate) mod completions;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod show;
+pub(crate) mod tent;
+pub(crate) mod trust;
+pub(crate) mod verify;
+
+mod medium;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Init(args) => init::run(args, ui),
+        Command::Card(args) => card::run(&args, &global, ui),
+        Command::Tent(args) => tent::run(&args, &global, ui),
+        Command::Trust(args) => trust::run(&args, &global, ui),
+        Command::Export(args) => export::run(args, &global, ui),
+        Command::Verify(args) => verify::run(&args, &global, ui),
+        Command::Import(args) => import::run(&args, &global, ui),
+        Command::List(args) => list::run(&args, &global, ui),
+        Command::Show(args) => show::run(&args, &global, ui),
+        Command::Checkout(args) => checkout::run(&args, &global, ui),
+        Command::Log(args) => log::run(&args, &global, ui),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// As many threads as the machine runs at once.
+fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get)).max(1)
+}

@@ -1,0 +1,88 @@
+//! The one place that prints: results on stdout, everything else on stderr.
+
+use crate::failure::Failure;
+use crate::progress::{Progress, ProgressMode};
+use crate::text::printable;
+use serde::Serialize;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// How this run talks.
+#[derive(Debug)]
+pub(crate) struct Ui {
+    json: bool,
+    progress: Progress,
+}
+
+impl Ui {
+    pub(crate) fn new(json: bool, progress: ProgressMode) -> Self {
+        Self { json, progress: Progress::new(progress) }
+    }
+
+    /// Shows what the library does while it works.
+    pub(crate) fn observer(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Tells a result: `human` is the text for people, `object` the one object of `--json`.
+    pub(crate) fn result(&self, object: &impl Serialize, human: &str) -> Result<(), Failure> {
+        if self.json {
+            let text = serde_json::to_string(object).map_err(|e| Failure::io("can't write JSON", &e.into()))?;
+            self.print(&format!("{text}\n"))
+        } else {
+            self.print(human)
+        }
+    }
+
+    /// Tells a person something beside the result.
+    pub(crate) fn note(&self, text: &str) {
+        eprint_line(text);
+    }
+
+    /// Tells a failure and gives its exit code.
+    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+        self.progress.clear();
+        eprint_line(&format!("error: {}", printable(&failure.message)));
+        if let Some(hint) = &failure.hint {
+            eprint_line(&format!("hint: {}", printable(hint)));
+        }
+        if self.json && !failure.told {
+            #[derive(Serialize)]
+            struct Failed<'a> {
+                error: &'a Failure,
+            }
+            // The exit code says it even if nobody reads the object.
+            let _ = self.result(&Failed { error: failure }, "");
+        }
+        ExitCode::from(failure.exit_code())
+    }
+
+    /// Asks a yes-or-no question; `None` where there is nobody to ask.
+    pub(crate) fn ask(&self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() {
+            return None;
+        }
+        eprint_part(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Whoever read it has seen enough.
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done.map_err(|e| Failure::io("can't write to standard output", &e)),
+        }
+    }
+}
+
+/// A line to stderr; where that is closed there is nobody to tell.
+fn eprint_line(text: &str) {
+    eprint_part(&format!("{text}\n"));
+}
+
+fn eprint_part(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,364 @@
+//! A bundle's files: each against its size and digest in the seal, and nothing beside them.
+
+use super::find::Bundle;
+use super::seal::SealedBundle;
+use crate::error::{FsError, explain};
+use crate::fs::{Folder, OpenError};
+use crate::observe::{Event, Observer};
+use gapvault_formats::agefile::{AgeError, Header};
+use gapvault_formats::ids::MediumDigest;
+use gapvault_formats::limits;
+use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal, Subject};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a bundle's files.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Reading failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A file that the seal names is not there.
+    #[error("{file} of bundle {} is missing", path.display())]
+    Missing {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which file.
+        file: String,
+    },
+    /// A link, fifo, socket or device where a file should be.
+    #[error("{file} of bundle {} is not a regular file: links on a medium are never followed", path.display())]
+    Irregular {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which file.
+        file: String,
+    },
+    /// Something that the seal does not name.
+    #[error("{name} in bundle {} is not named by its seal", path.display())]
+    Extra {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// What was found.
+        name: String,
+    },
+    /// More names than the seal has.
+    #[error("{} holds more than the {most} files that its seal names", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// How many there are by the seal.
+        most: usize,
+    },
+    /// A file that is too long to be read at all.
+    #[error("{file} of bundle {} is over {limit} bytes", path.display())]
+    TooLong {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which file.
+        file: String,
+        /// Its limit.
+        limit: u64,
+    },
+    /// Another size than in the seal.
+    #[error("{file} of bundle {} has {actual} bytes, the seal says {expected}", path.display())]
+    Size {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which file.
+        file: BundleFile,
+        /// Bytes found; at least this many if it grew.
+        actual: u64,
+        /// Bytes in the seal.
+        expected: u64,
+    },
+    /// Another digest than in the seal.
+    #[error("{file} of bundle {} has SHA-256 {actual}, the seal says {expected}", path.display())]
+    Digest {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which file.
+        file: BundleFile,
+        /// What was found.
+        actual: MediumDigest,
+        /// What the seal says.
+        expected: MediumDigest,
+    },
+    /// An age header that the seal does not allow.
+    #[error("{file} of bundle {} has {fault}", path.display())]
+    Header {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which file.
+        file: BundleFile,
+        /// What is wrong with it.
+        fault: AgeError,
+    },
+    /// A pack that holds another length of stream than the seal gives.
+    #[error("{file} of bundle {} does not hold {expected} bytes of stream", path.display())]
+    PackLength {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which pack.
+        file: BundleFile,
+        /// Bytes of stream by the seal.
+        expected: u64,
+    },
+    /// The work was stopped.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+const ALTERED: Option<&str> =
+    Some("the medium is damaged or was altered: have the bundle exported again, and find out which of the two it was");
+
+explain!(BundleError, pass: [Fs], {
+    Self::Missing { file, .. } => (
+        if file.starts_with("packs/") { Incomplete } else { Damaged },
+        Some("bring the medium that it was written to, or have the bundle exported again")
+    ),
+    Self::Extra { .. } | Self::TooMany { .. } => (Damaged, Some("a bundle's folder holds what its seal names and nothing else; find out who put it there")),
+    Self::Header { .. } => (Damaged, Some("a recipient may have been added by somebody else; do not use this bundle")),
+    Self::Interrupted => (Other, None),
+    Self::Irregular { .. } | Self::TooLong { .. } | Self::Size { .. } | Self::Digest { .. } | Self::PackLength { .. } => (Damaged, ALTERED),
+});
+
+impl BundleError {
+    pub(crate) fn opening(folder: &Folder, name: &str, error: OpenError) -> Self {
+        let (path, file) = (folder.path().to_owned(), name.to_owned());
+        match error {
+            OpenError::Missing => Self::Missing { path, file },
+            OpenError::Irregular => Self::Irregular { path, file },
+            OpenError::Fs(e) => Self::Fs(e),
+        }
+    }
+}
+
+/// The whole content of a small file of a bundle.
+pub(super) fn read_small(folder: &Folder, name: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
+    let read = folder.read(name, limit).map_err(|e| BundleError::opening(folder, name, e))?;
+    read.ok_or_else(|| BundleError::TooLong { path: folder.path().to_owned(), file: name.to_owned(), limit })
+}
+
+/// Looks through a bundle's folder: what the seal names is there, and nothing else but the seal and its signatures.
+pub(crate) fn check_listing(bundle: &Bundle, seal: &Seal, sealed: &SealedBundle) -> Result<(), BundleError> {
+    let path = || bundle.path().to_owned();
+    let names: BTreeSet<String> = seal
+        .subjects()
+        .iter()
+        .map(|s| s.file.to_string())
+        .chain([SEAL_NAME.to_owned()])
+        .chain(sealed.signatures.keys().cloned())
+        .collect();
+    let mut found = BTreeSet::new();
+    list(&bundle.folder, "", &names, &mut found)?;
+    if let Some(extra) = found.iter().find(|name| !names.contains(*name)) {
+        return Err(BundleError::Extra { path: path(), name: extra.clone() });
+    }
+    match names.iter().find(|name| !found.contains(*name)) {
+        Some(missing) => Err(BundleError::Missing { path: path(), file: missing.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Collects the names below `folder`, going only into folders that some expected name lies in.
+fn list(
+    folder: &Folder,
+    prefix: &str,
+    names: &BTreeSet<String>,
+    found: &mut BTreeSet<String>,
+) -> Result<(), BundleError> {
+    let Some(entries) = folder.entries(names.len())? else {
+        return Err(BundleError::TooMany { path: folder.path().to_owned(), most: names.len() });
+    };
+    for (name, is_folder) in entries {
+        let full = format!("{prefix}{name}");
+        let below = format!("{full}/");
+        let expected_below = names.range(below.clone()..).next().is_some_and(|n| n.starts_with(&below));
+        if is_folder && expected_below {
+            let inner = folder.folder(&name).map_err(|e| BundleError::opening(folder, &name, e))?;
+            list(&inner, &below, names, found)?;
+        } else {
+            found.insert(full);
+        }
+    }
+    Ok(())
+}
+
+/// Checks the age header of a file against the seal, and of a pack how much stream it holds. Needs no key.
+pub(crate) fn check_header(path: &Path, seal: &Seal, subject: &Subject, begin: impl Read) -> Result<(), BundleError> {
+    let Some(expected) = seal.stanzas(&subject.file) else { return Ok(()) };
+    let fault = |fault| BundleError::Header { path: path.to_owned(), file: subject.file.clone(), fault };
+    let header = Header::read(begin).map_err(fault)?;
+    header.expect(expected).map_err(fault)?;
+    if let BundleFile::Pack(number) = subject.file {
+        let expected = seal.predicate().stream.pack_length(number);
+        if header.plaintext_length(subject.size) != Some(expected) {
+            return Err(BundleError::PackLength { path: path.to_owned(), file: subject.file.clone(), expected });
+        }
+    }
+    Ok(())
+}
+
+/// A piece of a bundle's file on its way.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Which of the subjects.
+    pub(crate) subject: usize,
+    /// The next bytes of it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Who takes a bundle's files in, block by block; a file only counts once it was `complete`d.
+pub(crate) trait Arrival<E> {
+    /// The next bytes of a file.
+    fn block(&mut self, subject: &Subject, bytes: &[u8]) -> Result<(), E>;
+    /// The file had its size and digest.
+    fn complete(&mut self, subject: &Subject) -> Result<(), E>;
+}
+
+const BLOCK: usize = 4 << 20;
+const BLOCKS: usize = 6;
+
+/// Reads the given files once, in order, while another thread hashes them and hands them to `arrival`.
+///
+/// Every file is checked against its header rules, size and digest in the seal.
+pub(crate) fn deliver<E: From<BundleError> + Send>(
+    folder: &Folder,
+    seal: &Seal,
+    subjects: &[&Subject],
+    observer: &dyn Observer,
+    arrival: &mut impl Arrival<E>,
+) -> Result<(), E> {
+    let (to_hash, blocks) = crossbeam_channel::bounded::<Block>(BLOCKS);
+    let (give_back, free) = crossbeam_channel::bounded::<Vec<u8>>(BLOCKS + 2);
+    for _ in 0..BLOCKS + 2 {
+        // The channel holds exactly that many.
+        let _ = give_back.send(Vec::with_capacity(BLOCK));
+    }
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || read_blocks(folder, seal, subjects, observer, &free, &to_hash));
+        let taken = take_blocks(folder.path(), subjects, observer, &blocks, &give_back, arrival);
+        // Dropped, the channels wake the reader if the arrival failed.
+        drop((blocks, give_back));
+        let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // The reader's error explains best why blocks stopped coming.
+        read.map_err(E::from).and(taken)
+    })
+}
+
+fn read_blocks(
+    folder: &Folder,
+    seal: &Seal,
+    subjects: &[&Subject],
+    observer: &dyn Observer,
+    free: &crossbeam_channel::Receiver<Vec<u8>>,
+    to_hash: &crossbeam_channel::Sender<Block>,
+) -> Result<(), BundleError> {
+    for (index, subject) in subjects.iter().enumerate() {
+        let name = subject.file.to_string();
+        let file = folder.file(&name).map_err(|e| BundleError::opening(folder, &name, e))?;
+        let size = |actual| BundleError::Size {
+            path: folder.path().to_owned(),
+            file: subject.file.clone(),
+            actual,
+            expected: subject.size,
+        };
+        let path = folder.path().join(&name);
+        let failed = || FsError::at("can't read", &path);
+        let actual = file.metadata().map_err(failed())?.len();
+        if actual != subject.size {
+            return Err(size(actual));
+        }
+        let (mut left, mut first) = (subject.size, true);
+        while first || left > 0 {
+            if observer.cancelled() {
+                return Err(BundleError::Interrupted);
+            }
+            let Ok(mut bytes) = free.recv() else { return Ok(()) };
+            bytes.clear();
+            let read = (&file).take(left.min(BLOCK as u64)).read_to_end(&mut bytes).map_err(failed())?;
+            if read == 0 && left > 0 {
+                return Err(size(subject.size - left));
+            }
+            if first {
+                check_header(folder.path(), seal, subject, bytes.as_slice())?;
+            }
+            (left, first) = (left - read as u64, false);
+            if to_hash.send(Block { subject: index, bytes }).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_blocks<E: From<BundleError>>(
+    path: &Path,
+    subjects: &[&Subject],
+    observer: &dyn Observer,
+    blocks: &crossbeam_channel::Receiver<Block>,
+    give_back: &crossbeam_channel::Sender<Vec<u8>>,
+    arrival: &mut impl Arrival<E>,
+) -> Result<(), E> {
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    for Block { subject, bytes } in blocks {
+        let subject = subjects[subject];
+        hasher.update(&bytes);
+        arrival.block(subject, &bytes)?;
+        length += bytes.len() as u64;
+        observer.event(Event::Advance { bytes: bytes.len() as u64 });
+        // The reader may be done and gone.
+        let _ = give_back.send(bytes);
+        if length == subject.size {
+            length = 0;
+            expect_digest(path, subject, hasher.finalize_reset().into())?;
+            arrival.complete(subject)?;
+        }
+    }
+    Ok(())
+}
+
+fn expect_digest(path: &Path, subject: &Subject, actual: [u8; 32]) -> Result<(), BundleError> {
+    let (actual, expected) = (MediumDigest::from_bytes(actual), subject.sha256);
+    if actual == expected {
+        return Ok(());
+    }
+    Err(BundleError::Digest { path: path.to_owned(), file: subject.file.clone(), actual, expected })
+}
+
+/// The digest of a file that is there, if it has the size in the seal; `None` if it is missing or has another.
+pub(crate) fn digest_of(folder: &Folder, subject: &Subject) -> Result<Option<MediumDigest>, BundleError> {
+    let name = subject.file.to_string();
+    let mut file = match folder.file(&name) {
+        Ok(file) => file.take(subject.size + 1),
+        Err(OpenError::Missing) => return Ok(None),
+        Err(e) => return Err(BundleError::opening(folder, &name, e)),
+    };
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut length = 0;
+    loop {
+        match file.read(&mut buffer).map_err(FsError::at("can't read", &folder.path().join(&name)))? {
+            0 => break,
+            n => {
+                hasher.update(&buffer[..n]);
+                length += n as u64;
+            }
+        }
+    }
+    Ok((length == subject.size).then(|| MediumDigest::from_bytes(hasher.finalize().into())))
+}
+
+/// The bytes of a small sealed file, checked against the seal.
+pub(super) fn read_sealed(folder: &Folder, seal: &Seal, file: &BundleFile) -> Result<Vec<u8>, BundleError> {
+    let name = file.to_string();
+    let missing = || BundleError::Missing { path: folder.path().to_owned(), file: name.clone() };
+    let subject = seal.subject(file).ok_or_else(missing)?;
+    let bytes = read_small(folder, &name, subject.size.min(limits::KEYS_BYTES))?;
+    expect_digest(folder.path(), subject, Sha256::digest(&bytes).into())?;
+    check_header(folder.path(), seal, subject, bytes.as_slice())?;
+    Ok(bytes)
+}

@@ -1,0 +1,251 @@
+//! Whether a policy admits a bundle: who signed it, for which tent, for whom, when, and whether its number was seen.
+
+use super::find::Bundle;
+use super::seal::{self, SealReadError, SealedBundle};
+use crate::error::explain;
+use crate::vault::Vault;
+use gapvault_formats::custody::{Event, Imported};
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::names::{PersonName, SiteName, TentName};
+use gapvault_formats::policy::{Person, Tent};
+use gapvault_formats::seal::Seal;
+use gapvault_formats::sshsig::PublicKey;
+use gapvault_formats::time::Time;
+
+/// A seal created this long after the clock is refused, in seconds.
+const FUTURE: i64 = 48 * 3600;
+
+/// Somebody that a bundle is for, as far as this vault knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressed {
+    /// The tent.
+    pub tent: TentName,
+    /// The sites, this one among them if it is for this one.
+    pub sites: Vec<SiteName>,
+}
+
+/// A bundle that the policy admits.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) sealed: SealedBundle,
+    pub(crate) seal: Seal,
+    pub(crate) exporter: PersonName,
+    pub(crate) addressed: Addressed,
+    pub(crate) rule: String,
+    pub(crate) epoch: u64,
+    /// Whether this vault's log holds the same seal already.
+    pub(crate) admitted: bool,
+}
+
+/// What a bundle is judged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be looked at or verified, by anybody who knows the exporter.
+    Look,
+    /// To be brought into this vault.
+    Admit,
+}
+
+/// Why a bundle is not admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The seal or a signature is damaged.
+    #[error(transparent)]
+    Seal(#[from] SealReadError),
+    /// Nobody whom the policy knows signed it.
+    #[error("seal.json is signed by no key that this policy knows (found: {found})")]
+    UnknownSigner {
+        /// The fingerprints of the keys that did.
+        found: String,
+    },
+    /// Others may have signed it, the exporter whom it names did not.
+    #[error("seal.json names the exporter's key {exporter}, but has no seal@gapvault signature of that key")]
+    NoExporterSignature {
+        /// The key's fingerprint.
+        exporter: String,
+    },
+    /// The exporter's key is not in the policy, though another signer's is.
+    #[error("seal.json names an exporter whose key {exporter} this policy does not know")]
+    UnknownExporter {
+        /// The key's fingerprint.
+        exporter: String,
+    },
+    /// A known person who may not do this.
+    #[error("{person} signed it for tent {tent}, whose exporters are: {exporters}")]
+    NotAnExporter {
+        /// Who signed.
+        person: PersonName,
+        /// For which tent.
+        tent: TentName,
+        /// Who may.
+        exporters: String,
+    },
+    /// No destination tag that any site of this policy would recognise.
+    #[error("none of its destination tags is of a site and tent that this policy knows")]
+    Unaddressed,
+    /// For others.
+    #[error("it is for {sites} in tent {tent}, not for this site ({own})")]
+    NotForUs {
+        /// For whom.
+        sites: String,
+        /// In which tent.
+        tent: TentName,
+        /// Who we are.
+        own: SiteName,
+    },
+    /// Past its time.
+    #[error("it expired at {expires}, and it is {now} or later")]
+    Expired {
+        /// When.
+        expires: Time,
+        /// The later of the clock and the newest bundle admitted.
+        now: Time,
+    },
+    /// Before its time.
+    #[error("it was created at {created}, over 48 hours after this host's clock ({now})")]
+    Future {
+        /// When.
+        created: Time,
+        /// The clock.
+        now: Time,
+    },
+    /// Another bundle had this number.
+    #[error("its number {number} from {person} in tent {tent} was used by bundle {other}, admitted before")]
+    Replayed {
+        /// The number.
+        number: u64,
+        /// The exporter.
+        person: PersonName,
+        /// The tent.
+        tent: TentName,
+        /// The bundle that was admitted with it.
+        other: BundleId,
+    },
+}
+
+explain!(JudgeError, pass: [Seal], {
+    Self::UnknownSigner { .. } | Self::UnknownExporter { .. } =>
+        (Refused, Some("if you know this exporter, compare its card's fingerprint and run `gapvault trust CARD --tent TENT --role exporter`")),
+    Self::NoExporterSignature { .. } => (Refused, Some("somebody removed or replaced a signature: have the bundle exported again")),
+    Self::NotAnExporter { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role exporter` allows it, if it should be allowed")),
+    Self::Unaddressed => (Refused, Some("it was made for other sites, or for a tent that this vault has not been told of")),
+    Self::NotForUs { .. } => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
+    Self::Expired { .. } => (Refused, Some("have it exported again")),
+    Self::Future { .. } => (Refused, Some("check the clocks of this host and of the exporting one")),
+    Self::Replayed { .. } => (Refused, Some("two seals with one number mean that a vault was restored or a key stolen: ask the exporter")),
+});
+
+/// Reads a bundle's seal and decides by the vault's policy. Reads nothing else of the bundle.
+pub(crate) fn judge(vault: &Vault, bundle: &Bundle, purpose: Purpose) -> Result<Judged, JudgeError> {
+    let sealed = seal::read(&bundle.folder)?;
+    let policy = vault.policy();
+    // SPEC 4.4: the signature by somebody known comes before anything in the seal is believed.
+    if !sealed.signers.iter().any(|s| policy.person_of(&s.key).is_some()) {
+        let found: Vec<_> = sealed.signers.iter().map(|s| s.key.fingerprint().to_string()).collect();
+        let found = if found.is_empty() { "no signature".to_owned() } else { found.join(", ") };
+        return Err(JudgeError::UnknownSigner { found });
+    }
+    let seal = sealed.parse(bundle)?;
+    let key = &seal.predicate().exporter;
+    if !sealed.sealed_by(key) {
+        return Err(JudgeError::NoExporterSignature { exporter: key.fingerprint().to_string() });
+    }
+    let Some(person) = policy.person_of(key) else {
+        return Err(JudgeError::UnknownExporter { exporter: key.fingerprint().to_string() });
+    };
+    let (tent, addressed) = tent_of(vault, &seal, person)?;
+    if purpose == Purpose::Admit {
+        expect_for_us(vault, &addressed)?;
+    }
+    expect_in_time(vault, &seal)?;
+    let earlier =
+        imports(vault).find(|i| (i.number, &i.tent, &i.key) == (seal.predicate().number, &addressed.tent, key));
+    if let Some(other) = earlier.filter(|i| i.bundle != sealed.id) {
+        let (number, person, tent) = (seal.predicate().number, person.name.clone(), addressed.tent);
+        return Err(JudgeError::Replayed { number, person, tent, other: other.bundle });
+    }
+    let rule = format!("tent {}: exporters {}", tent.name, join(&tent.exporters));
+    let (exporter, epoch) = (person.name.clone(), policy.epoch);
+    let admitted = earlier.is_some();
+    Ok(Judged { sealed, seal, exporter, addressed, rule, epoch, admitted })
+}
+
+/// Reads a bundle's seal and names its signers, with no policy: nobody is trusted.
+pub(crate) fn unjudged(bundle: &Bundle) -> Result<(SealedBundle, Seal), SealReadError> {
+    let sealed = seal::read(&bundle.folder)?;
+    let seal = sealed.parse(bundle)?;
+    Ok((sealed, seal))
+}
+
+/// The tent that the seal's tags stand for, in which `person` is an exporter, and the sites that they are for.
+fn tent_of<'v>(vault: &'v Vault, seal: &Seal, person: &Person) -> Result<(&'v Tent, Addressed), JudgeError> {
+    let policy = vault.policy();
+    let predicate = seal.predicate();
+    let addressed = |tent: &Tent| {
+        let tagged = policy.sites.iter().filter(|site| {
+            predicate.destinations.binary_search(&site.label_key.tag(&predicate.nonce, &tent.name)).is_ok()
+        });
+        Addressed { tent: tent.name.clone(), sites: tagged.map(|site| site.name.clone()).collect() }
+    };
+    let mut named = None;
+    for tent in &policy.tents {
+        let addressed = addressed(tent);
+        if addressed.sites.is_empty() {
+            continue;
+        }
+        if tent.exporters.contains(&person.name) {
+            return Ok((tent, addressed));
+        }
+        named.get_or_insert(tent);
+    }
+    match named {
+        Some(tent) => Err(JudgeError::NotAnExporter {
+            person: person.name.clone(),
+            tent: tent.name.clone(),
+            exporters: join(&tent.exporters),
+        }),
+        None => Err(JudgeError::Unaddressed),
+    }
+}
+
+fn expect_for_us(vault: &Vault, addressed: &Addressed) -> Result<(), JudgeError> {
+    let own = &vault.card().site;
+    if addressed.sites.contains(own) {
+        return Ok(());
+    }
+    let (sites, tent) = (join(&addressed.sites), addressed.tent.clone());
+    Err(JudgeError::NotForUs { sites, tent, own: own.clone() })
+}
+
+// SPEC 13.3: the floor keeps a clock that was set back from reviving what has expired.
+fn expect_in_time(vault: &Vault, seal: &Seal) -> Result<(), JudgeError> {
+    let clock = vault.clock().now();
+    let (created, expires) = (seal.predicate().created, seal.predicate().expires);
+    if clock.plus(FUTURE).is_some_and(|latest| created > latest) {
+        return Err(JudgeError::Future { created, now: clock });
+    }
+    let floor = imports(vault).map(|i| i.created).max();
+    let now = floor.map_or(clock, |floor| clock.max(floor));
+    if now >= expires { Err(JudgeError::Expired { expires, now }) } else { Ok(()) }
+}
+
+fn imports(vault: &Vault) -> impl Iterator<Item = &Imported> {
+    vault.log().iter().filter_map(|entry| match &entry.event {
+        Event::Imported(imported) => Some(&**imported),
+        _ => None,
+    })
+}
+
+fn join(names: &[impl std::fmt::Display]) -> String {
+    if names.is_empty() {
+        return "nobody".to_owned();
+    }
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Judged {
+    /// The exporter's key.
+    pub(crate) fn key(&self) -> &PublicKey {
+        &self.seal.predicate().exporter
+    }
+}

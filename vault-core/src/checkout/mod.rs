@@ -1,0 +1,199 @@
+//! Checking an artifact out: every chunk and every file verified, in a temporary sibling, then renamed into place.
+
+mod packs;
+mod plan;
+mod restore;
+
+use crate::bundle::{Entry, RoomError, Wanted, check_room};
+use crate::error::{FsError, explain};
+use crate::fs::{remove_tree, rename_new, sync_folder};
+use crate::held::{self, HeldError};
+use crate::observe::{Event, Observer, Phase};
+use crate::vault::{Held, Vault, VaultError, random};
+use gapvault_formats::coding::DecodeError;
+use gapvault_formats::custody;
+use gapvault_formats::ids::{BundleId, ChunkId, FileDigest, to_hex};
+use gapvault_formats::names::{ArtifactRef, SiteName, TentName};
+use gapvault_formats::relpath::RelPath;
+use std::path::{Path, PathBuf};
+
+/// Why an artifact is not checked out. The destination is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The bundle can't be opened.
+    #[error(transparent)]
+    Held(#[from] HeldError),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// There is no room for it.
+    #[error(transparent)]
+    Room(#[from] RoomError),
+    /// There is something at the destination.
+    #[error("{} exists", path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The destination has no name or no folder to stand in.
+    #[error("{} can't be a destination: its parent folder is missing or it has no name", path.display())]
+    Destination {
+        /// Where.
+        path: PathBuf,
+    },
+    /// This vault exported it and keeps no packs.
+    #[error("this vault exported {artifact} and keeps its catalogue, not its content")]
+    ExportedHere {
+        /// Which artifact.
+        artifact: ArtifactRef,
+    },
+    /// This vault is an auditor of the tent.
+    #[error("{site} is an auditor of tent {tent}: it may read the catalogue of {artifact}, not its content")]
+    AuditorOnly {
+        /// This site.
+        site: SiteName,
+        /// The tent.
+        tent: TentName,
+        /// Which artifact.
+        artifact: ArtifactRef,
+    },
+    /// A pack can't be opened or read.
+    #[error("pack {pack} of bundle {bundle}: {fault}")]
+    Pack {
+        /// Which pack.
+        pack: u64,
+        /// Of which bundle.
+        bundle: BundleId,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A chunk does not decode.
+    #[error("chunk {id} does not decode: {fault}")]
+    Decode {
+        /// Which chunk.
+        id: ChunkId,
+        /// Why.
+        fault: DecodeError,
+    },
+    /// A chunk decodes to other bytes than its id stands for.
+    #[error("a chunk decodes to {actual}, the index says {expected}")]
+    Chunk {
+        /// The id of what it decodes to.
+        actual: ChunkId,
+        /// The id in the index.
+        expected: ChunkId,
+    },
+    /// A file has another content than the catalogue says.
+    #[error("{path} has SHA-256 {actual}, the catalogue says {expected}")]
+    File {
+        /// Which file.
+        path: RelPath,
+        /// What came out.
+        actual: FileDigest,
+        /// What should have.
+        expected: FileDigest,
+    },
+    /// The work was stopped.
+    #[error("interrupted: nothing was checked out")]
+    Interrupted,
+}
+
+explain!(CheckoutError, pass: [Vault, Held, Fs, Room], {
+    Self::Exists { .. } => (Usage, Some("name a destination that does not exist yet; nothing is ever overwritten")),
+    Self::Destination { .. } => (Usage, Some("make the parent folder first")),
+    Self::ExportedHere { .. } => (Other, Some("the source it was exported from is still where it was")),
+    Self::AuditorOnly { .. } => (Refused, Some("`gapvault show` lists its files and digests; content is sealed to members alone")),
+    Self::Interrupted => (Other, None),
+    Self::Pack { .. } | Self::Decode { .. } | Self::Chunk { .. } | Self::File { .. } =>
+        (Damaged, Some("the vault's copy is damaged or was altered: import the bundle again into a new vault")),
+});
+
+/// What was checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedOut {
+    /// From which bundle.
+    pub bundle: BundleId,
+    /// Regular files.
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+}
+
+/// How much of the machine a checkout takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckoutOptions {
+    /// Worker threads, at least 1.
+    pub threads: usize,
+}
+
+/// Writes `artifact` to `destination`, which must not exist.
+///
+/// Every chunk and every file has been verified and made durable before the name appears.
+pub fn checkout(
+    vault: &mut Vault,
+    artifact: &ArtifactRef,
+    bundle: Option<&BundleId>,
+    destination: &Path,
+    options: CheckoutOptions,
+    observer: &dyn Observer,
+) -> Result<CheckedOut, CheckoutError> {
+    if std::fs::symlink_metadata(destination).is_ok() {
+        return Err(CheckoutError::Exists { path: destination.to_owned() });
+    }
+    let nowhere = || CheckoutError::Destination { path: destination.to_owned() };
+    let name = destination.file_name().ok_or_else(nowhere)?.to_string_lossy().into_owned();
+    let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        return Err(nowhere());
+    }
+
+    let held = held::find_held(vault, artifact, bundle)?;
+    let opened = held::open(vault, held, Wanted::Artifact(artifact))?;
+    let Some(keys) = &opened.keys else {
+        let (site, tent) = (vault.card().site.clone(), opened.contents.head.tent);
+        return Err(CheckoutError::AuditorOnly { site, tent, artifact: artifact.clone() });
+    };
+    if matches!(held, Held::Exported(_)) {
+        return Err(CheckoutError::ExportedHere { artifact: artifact.clone() });
+    }
+    let id = held.bundle();
+    let found = opened.contents.artifacts.iter().find(|a| a.artifact.artifact == *artifact);
+    let found = found.ok_or_else(|| HeldError::NoArtifact { artifact: artifact.clone() })?;
+    check_room(parent, found.moved.bytes)?;
+
+    let staging = parent.join(format!(".{name}.gapvault-{}", &to_hex(&random()?)[..8]));
+    observer.event(Event::Begin { phase: Phase::Checkout, total: found.moved.bytes });
+    let source = packs::Source { folder: &opened.folder, seal: &opened.seal, bundle: id, keys };
+    let chunks = &opened.contents.chunks;
+    let written = restore::restore(&staging, &found.entries, chunks, &source, options, observer)
+        .and_then(|()| place(&staging, destination, parent));
+    if let Err(error) = written {
+        // What matters is the first error; a folder that can't be removed is named by its own.
+        remove_tree(&staging)?;
+        return Err(error);
+    }
+    observer.event(Event::End);
+    let (files, bytes) = (found.moved.files, found.moved.bytes);
+    vault.record(custody::Event::CheckedOut { bundle: id, artifact: artifact.clone() })?;
+    Ok(CheckedOut { bundle: id, files, bytes })
+}
+
+fn place(staging: &Path, destination: &Path, parent: &Path) -> Result<(), CheckoutError> {
+    match rename_new(staging, destination) {
+        Err(e) if e.source.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(CheckoutError::Exists { path: destination.to_owned() })
+        }
+        renamed => Ok(renamed.and_then(|()| sync_folder(parent))?),
+    }
+}
+
+/// The entries of an artifact that are files, with their place in the list.
+fn files(entries: &[Entry]) -> impl Iterator<Item = &crate::bundle::FileEntry> {
+    entries.iter().filter_map(|entry| match entry {
+        Entry::File(file) => Some(file),
+        Entry::Folder(_) | Entry::Link(_) => None,
+    })
+}

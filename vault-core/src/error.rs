@@ -1,0 +1,99 @@
+//! What every error of this library can say besides its message.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What kind of failure an error is; the program's exit codes follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything that the others don't fit.
+    Other,
+    /// The request itself makes no sense.
+    Usage,
+    /// Data is damaged or was altered.
+    Damaged,
+    /// Policy or trust does not allow it.
+    Refused,
+    /// A volume or an earlier bundle is missing.
+    Incomplete,
+    /// A medium or file system is full, gone or read-only.
+    Medium,
+}
+
+/// An error that knows its kind and what a person can do next.
+pub trait Explain: std::error::Error {
+    /// What kind of failure it is.
+    fn kind(&self) -> Kind;
+    /// What a person can do next, if there is something to say.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A file-system operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {}: {source}", path.display())]
+pub struct FsError {
+    /// What was tried, as in "can't read".
+    pub action: &'static str,
+    /// On which path.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl FsError {
+    /// For use with `map_err`.
+    pub(crate) fn at<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
+        move |source| Self { action, path: path.to_owned(), source: source.into() }
+    }
+}
+
+impl Explain for FsError {
+    fn kind(&self) -> Kind {
+        use rustix::io::Errno;
+        let gone =
+            [Errno::IO, Errno::NODEV, Errno::NXIO, Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::STALE];
+        match self.source.raw_os_error() {
+            Some(code) if gone.iter().any(|e| e.raw_os_error() == code) => Kind::Medium,
+            _ => Kind::Other,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some room, or use a larger medium",
+            io::ErrorKind::ReadOnlyFilesystem => "mount it for writing, or name another place",
+            io::ErrorKind::FileTooLarge => "this file system does not take files that large",
+            io::ErrorKind::PermissionDenied => "check who owns it and who may write there",
+            _ if self.kind() == Kind::Medium => "check that the medium is still connected; the rest is untouched",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// Implements [`Explain`] for an enum whose wrapping variants pass the question on.
+macro_rules! explain {
+    ($error:ty, pass: [$($pass:ident),* $(,)?], { $($pattern:pat => ($kind:expr, $hint:expr)),* $(,)? }) => {
+        impl $crate::error::Explain for $error {
+            fn kind(&self) -> $crate::error::Kind {
+                #[allow(unused_imports, clippy::enum_glob_use)]
+                use $crate::error::Kind::*;
+                #[allow(unused_variables)]
+                match self {
+                    $(Self::$pass(inner) => inner.kind(),)*
+                    $($pattern => $kind,)*
+                }
+            }
+            fn hint(&self) -> Option<String> {
+                #[allow(unused_variables)]
+                match self {
+                    $(Self::$pass(inner) => inner.hint(),)*
+                    $($pattern => { let hint: Option<&str> = $hint; hint.map(str::to_owned) })*
+                }
+            }
+        }
+    };
+}
+pub(crate) use explain;

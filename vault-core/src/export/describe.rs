@@ -1,0 +1,195 @@
+//! Catalogue, index, keys, sums and seal: written in the vault first, then copied to the medium, the seal last of all.
+
+use super::pipeline::Content;
+use super::source::{Kind, Source};
+use super::target::Target;
+use super::{ExportError, Plan};
+use crate::error::FsError;
+use crate::fs::{Durable, write_replacing};
+use crate::vault::Vault;
+use gapvault_formats::agefile::{SealWriter, Suite};
+use gapvault_formats::catalogue::{self, Artifact, CatalogueWriter, Record, Role};
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::index::{self, IndexWriter, Run};
+use gapvault_formats::keys::Keys;
+use gapvault_formats::names::VolumeName;
+use gapvault_formats::seal::{BundleFile, Predicate, SEAL_NAME, Seal, Stanzas, StreamLayout, Volume};
+use gapvault_formats::sshsig::Namespace;
+use gapvault_formats::table::TableWriter;
+use gapvault_formats::{FORMAT, padding, recover, sums};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// A bundle that lacks nothing but its seal on the medium.
+pub(super) struct Described {
+    pub(super) id: BundleId,
+    pub(super) seal: Vec<u8>,
+    /// Bytes on the medium, the seal and signatures not counted.
+    pub(super) size: u64,
+}
+
+/// Describes and signs the bundle. The vault's copy is in `staging`; the medium has everything but the seal.
+pub(super) fn describe(
+    vault: &Vault,
+    plan: &Plan<'_>,
+    source: &Source,
+    content: &Content,
+    staging: &Path,
+    target: &mut Target,
+) -> Result<Described, ExportError> {
+    write_catalogue(vault, plan, source, content, &staging.join(BundleFile::Catalogue.to_string()))?;
+    write_index(plan, content, &staging.join(BundleFile::Index.to_string()))?;
+    write_keys(plan, &staging.join(BundleFile::Keys.to_string()))?;
+
+    // The one volume of a bundle that fits on one medium.
+    let volume: VolumeName = "1".parse()?;
+    let mut subjects = content.packs.clone();
+    for file in [BundleFile::Catalogue, BundleFile::Index, BundleFile::Keys] {
+        let from = staging.join(file.to_string());
+        subjects.push(target.copy(file, &from)?);
+    }
+    let text = recover::text(&plan.label, std::slice::from_ref(&volume));
+    subjects.push(target.file(BundleFile::Recover, text.as_bytes())?);
+    subjects.sort_by_cached_key(|s| s.file.to_string());
+    let text = sums::text(&subjects);
+    subjects.push(target.file(BundleFile::Sums(volume.clone()), text.as_bytes())?);
+
+    let size = subjects.iter().map(|s| s.size).sum();
+    let seal = Seal::new(subjects, predicate(vault, plan, content, volume)?)?.to_bytes()?;
+    let key = &vault.identities().ssh;
+    let armoured = key.sign(Namespace::Seal, &seal).map_err(crate::vault::VaultError::from)?;
+    let name = format!("{SEAL_NAME}.{}.sig", vault.card().key.fingerprint());
+    target.signature(&name, &armoured)?;
+    write_replacing(&staging.join(name), armoured.as_bytes(), 0o600)?;
+    write_replacing(&staging.join(SEAL_NAME), &seal, 0o600)?;
+    Ok(Described { id: BundleId::of(&seal), seal, size })
+}
+
+fn predicate(vault: &Vault, plan: &Plan<'_>, content: &Content, volume: VolumeName) -> Result<Predicate, ExportError> {
+    let tag = |site: &&gapvault_formats::policy::Site| site.label_key.tag(&plan.nonce, &plan.request.tent);
+    let mut destinations: Vec<_> = plan.sites.iter().map(tag).collect();
+    destinations.sort_unstable();
+    let count = |role| plan.recipients(role).len() as u64;
+    let stream = StreamLayout { length: padding::padded(content.stream), pack: plan.request.options.pack_size };
+    Ok(Predicate {
+        format: FORMAT,
+        label: plan.label.clone(),
+        nonce: plan.nonce,
+        exporter: vault.card().key.clone(),
+        created: plan.created,
+        expires: plan.expires,
+        number: plan.number,
+        destinations,
+        suite: Suite::X25519,
+        stanzas: Stanzas { catalogue: count(Role::Auditor) + 1, keys: count(Role::Member), index: 1, pack: 1 },
+        stream,
+        volumes: vec![Volume { name: volume, packs: vec![(0, stream.packs())] }],
+        parity: None,
+        builds_on: Vec::new(),
+        supersedes: None,
+    })
+}
+
+fn write_catalogue(
+    vault: &Vault,
+    plan: &Plan<'_>,
+    source: &Source,
+    content: &Content,
+    path: &Path,
+) -> Result<(), ExportError> {
+    let mut recipients = plan.recipients(Role::Auditor);
+    recipients.push(plan.identity.recipient());
+    let head = catalogue::Head {
+        format: FORMAT,
+        nonce: plan.nonce,
+        tent: plan.request.tent.clone(),
+        site: vault.card().site.clone(),
+        person: vault.card().person.clone(),
+        readers: plan.readers.clone(),
+        totals: source.totals(),
+    };
+    let out = TableWriter::new(begin(path)?, &recipients)?;
+    let mut out = CatalogueWriter::new(BufWriter::new(out), head)?;
+    let (artifact, provenance) = (plan.request.artifact.clone(), plan.request.provenance.clone());
+    out.write(&Record::Artifact(Artifact { artifact, provenance }))?;
+    let mut contents = content.files.iter();
+    for entry in &source.entries {
+        let path = entry.path.clone();
+        out.write(&match &entry.kind {
+            Kind::Folder { mode } => Record::Folder(catalogue::Folder { path, mode: *mode }),
+            Kind::Link { target } => Record::Link(catalogue::Link { path, target: target.as_str().to_owned() }),
+            Kind::File(file) => {
+                let Some(content) = contents.next() else { unreachable!("each file has its content") };
+                let (mode, size, sha256) = (file.mode, file.state.size, content.sha256);
+                Record::File(catalogue::File { path, mode, size, sha256 })
+            }
+        })?;
+    }
+    end(out.finish()?, path)
+}
+
+fn write_index(plan: &Plan<'_>, content: &Content, path: &Path) -> Result<(), ExportError> {
+    let out = TableWriter::new(begin(path)?, [&plan.identity.recipient()])?;
+    let head = index::Head {
+        format: FORMAT,
+        nonce: plan.nonce,
+        stream: content.stream,
+        chunks: content.rows.len() as u64,
+        files: content.files.len() as u64,
+    };
+    let mut out = IndexWriter::new(BufWriter::new(out), head)?;
+    for row in &content.rows {
+        let crate::bundle::ChunkRow { id, offset, stored, length, coding } = *row;
+        out.chunk(index::Chunk { id, offset, stored, length, coding })?;
+    }
+    for file in &content.files {
+        out.recipe(&runs(&file.chunks))?;
+    }
+    end(out.finish()?, path)
+}
+
+/// Consecutive chunks, joined.
+fn runs(chunks: &[u32]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for chunk in chunks.iter().map(|chunk| u64::from(*chunk)) {
+        match runs.last_mut() {
+            Some(run) if run.first + run.count == chunk => run.count += 1,
+            _ => runs.push(Run { first: chunk, count: 1 }),
+        }
+    }
+    runs
+}
+
+fn write_keys(plan: &Plan<'_>, path: &Path) -> Result<(), ExportError> {
+    let keys = Keys {
+        nonce: plan.nonce,
+        tent: plan.request.tent.clone(),
+        tent_key: plan.tent_key.clone(),
+        identity: plan.identity.clone(),
+    };
+    let mut out = SealWriter::new(begin(path)?, &plan.recipients(Role::Member))?;
+    let failed = || FsError::at("can't write", path);
+    out.write_all(keys.expose_text().as_bytes()).map_err(failed())?;
+    Ok(out.finish().map_err(failed())?.commit()?)
+}
+
+fn begin(path: &Path) -> Result<Durable, FsError> {
+    Durable::create(path, 0o600)
+}
+
+fn end(out: BufWriter<TableWriter<Durable>>, path: &Path) -> Result<(), ExportError> {
+    let failed = || FsError::at("can't write", path);
+    let table = out.into_inner().map_err(|e| failed()(e.into_error()))?;
+    Ok(table.finish().map_err(failed())?.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_join_what_is_consecutive() {
+        let runs: Vec<_> = runs(&[3, 4, 5, 0, 1, 5, 5]).iter().map(|r| (r.first, r.count)).collect();
+        assert_eq!(runs, [(3, 3), (0, 2), (5, 1), (5, 1)]);
+    }
+}

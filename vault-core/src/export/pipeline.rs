@@ -1,0 +1,235 @@
+//! The pipeline: one reader, workers, one writer to the medium, a fixed number of buffers between them.
+//!
+//! ```text
+//! reader ──chunks──▶ workers: id, duplicate?, code ──▶ file lanes (SHA-256, in order within a file)
+//!                                             └──────▶ stream lane (offsets, sealing, in order) ──packs──▶ writer
+//! ```
+//!
+//! Memory is the buffers (two of a chunk's size for each place in the pipeline, three of a pack's size), the zstd
+//! contexts, and about 110 bytes a chunk and 100 a file for the tables.
+
+use super::pack::{PackStream, SealedPack};
+use super::read::{FilePart, FileState, Work, read_all};
+use super::source::Source;
+use super::target::Target;
+use super::{ExportError, Plan};
+use crate::bundle::ChunkRow;
+use crate::error::FsError;
+use crate::lane::{Lane, lock};
+use crate::observe::{Event, Observer};
+use crate::pool::{Buffers, Stop};
+use gapvault_formats::coding::{Coder, Coding};
+use gapvault_formats::ids::{ChunkId, FileDigest};
+use gapvault_formats::seal::Subject;
+use sha2::Digest;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Mutex;
+
+/// Packs in memory: one that fills, one that is written, one between.
+const PACKS: usize = 3;
+
+/// What became of the source's content.
+pub(super) struct Content {
+    /// The stream's length without its padding, in bytes.
+    pub(super) stream: u64,
+    /// The chunk table, in stream order.
+    pub(super) rows: Vec<ChunkRow>,
+    /// For each file, in order, its digest and the rows of its chunks.
+    pub(super) files: Vec<FileContent>,
+    /// The packs on the medium.
+    pub(super) packs: Vec<Subject>,
+}
+
+/// What became of one file.
+#[derive(Clone, Debug)]
+pub(super) struct FileContent {
+    pub(super) sha256: FileDigest,
+    pub(super) chunks: Vec<u32>,
+}
+
+impl Content {
+    /// How many chunks all files have together, duplicates included.
+    pub(super) fn references(&self) -> u64 {
+        self.files.iter().map(|f| f.chunks.len() as u64).sum()
+    }
+}
+
+/// Reads, codes, seals and writes all content.
+pub(super) fn run(
+    plan: &Plan<'_>,
+    source: &Source,
+    target: &mut Target,
+    observer: &dyn Observer,
+) -> Result<Content, ExportError> {
+    let options = plan.request.options;
+    let threads = options.threads.max(1);
+    let places = 2 * threads + 2;
+    let stop = Stop::new(observer);
+    let (plain, coded, packs) = (Buffers::new(places), Buffers::new(places), Buffers::new(PACKS));
+    let (to_workers, works) = crossbeam_channel::bounded::<Work>(places);
+    let (to_medium, sealed) = crossbeam_channel::bounded::<SealedPack>(1);
+    let stream = PackStream::new(plan.identity.recipient(), options.pack_size, &packs, &stop, to_medium);
+    let empty = FileContent { sha256: FileDigest::of(b""), chunks: Vec::new() };
+    let shared = Shared {
+        plan,
+        source,
+        plain: &plain,
+        coded: &coded,
+        slots: Mutex::default(),
+        stream: Lane::new(stream),
+        files: Mutex::new(vec![empty; source.files().count()]),
+        observer,
+    };
+    let (finished, files, subjects) = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| write_packs(&sealed, target, &packs, &stop));
+        read_and_work(&shared, works, to_workers, threads, &stop);
+        let Shared { stream, files, .. } = shared;
+        // The stream holds the channel to the writer, who ends when it is dropped.
+        let finished = finish(stream.into_consumer(), &stop);
+        let subjects = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (finished, files, subjects)
+    });
+    let finished = finished.map_err(|error| stop.fail(error)).unwrap_or_default();
+    stop.into_result(ExportError::Interrupted)?;
+    let Finished { length, rows, row_of_slot } = finished;
+    let mut files = files.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for chunk in files.iter_mut().flat_map(|file| &mut file.chunks) {
+        *chunk = row_of_slot[*chunk as usize];
+    }
+    Ok(Content { stream: length, rows, files, packs: subjects })
+}
+
+/// What the stream came to.
+#[derive(Default)]
+struct Finished {
+    length: u64,
+    rows: Vec<ChunkRow>,
+    row_of_slot: Vec<u32>,
+}
+
+fn finish(mut stream: PackStream<'_>, stop: &Stop<'_, ExportError>) -> Result<Finished, ExportError> {
+    let length = if stop.is_stopped() { 0 } else { stream.finish()? };
+    Ok(Finished { length, rows: stream.rows, row_of_slot: stream.row_of_slot })
+}
+
+/// Runs the reader and the workers to their end.
+fn read_and_work(
+    shared: &Shared<'_>,
+    works: crossbeam_channel::Receiver<Work>,
+    to_workers: crossbeam_channel::Sender<Work>,
+    threads: usize,
+    stop: &Stop<'_, ExportError>,
+) {
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let works = works.clone();
+            scope.spawn(move || {
+                if let Err(error) = work(&works, shared, stop) {
+                    stop.fail(error);
+                }
+            });
+        }
+        if let Err(error) = read_all(shared.source, (shared.plain, shared.coded), stop, &to_workers) {
+            stop.fail(error);
+        }
+        // Closed, the channel lets the workers end.
+        drop(to_workers);
+    });
+}
+
+/// What the workers share.
+struct Shared<'a> {
+    plan: &'a Plan<'a>,
+    source: &'a Source,
+    plain: &'a Buffers,
+    coded: &'a Buffers,
+    /// Every chunk id seen so far, in the order in which workers came upon them.
+    slots: Mutex<HashMap<ChunkId, u32>>,
+    stream: Lane<(Option<NewChunk>, Vec<u8>), PackStream<'a>>,
+    files: Mutex<Vec<FileContent>>,
+    observer: &'a dyn Observer,
+}
+
+/// A chunk that the stream does not have yet.
+struct NewChunk {
+    slot: u32,
+    row: ChunkRow,
+}
+
+fn work(
+    works: &crossbeam_channel::Receiver<Work>,
+    shared: &Shared<'_>,
+    stop: &Stop<'_, ExportError>,
+) -> Result<(), ExportError> {
+    let mut coder = Coder::new().map_err(|source| ExportError::Coding { path: "zstd".into(), source })?;
+    while let Some(Work { number, part, task, plain, mut coded, last }) = stop.receive(works) {
+        let id = shared.plan.tent_key.chunk_id(&plain);
+        let (slot, is_new) = shared.slot(id);
+        let mut new = None;
+        if is_new {
+            let coding = coder.encode(&plain, &mut coded).map_err(|source| {
+                let path = shared.source.files().nth(task.index).map(|f| f.path.clone()).unwrap_or_default();
+                ExportError::Coding { path, source }
+            })?;
+            new = Some(NewChunk { slot, row: row(id, coding, coded.len(), plain.len()) });
+        }
+        let bytes = plain.len() as u64;
+        shared.stream.submit(number, (new, coded), |stream, (new, coded)| {
+            if let Some(NewChunk { slot, row }) = new {
+                stream.append(slot, row, &coded)?;
+            }
+            shared.coded.give_back(coded);
+            Ok::<_, ExportError>(())
+        })?;
+        task.lane.submit(part, FilePart { plain, slot, last }, |state, part| {
+            state.hasher.update(&part.plain);
+            state.slots.push(part.slot);
+            shared.plain.give_back(part.plain);
+            if part.last {
+                let FileState { hasher, slots } = std::mem::take(state);
+                let sha256 = FileDigest::from_bytes(hasher.finalize().into());
+                lock(&shared.files)[task.index] = FileContent { sha256, chunks: slots };
+            }
+            Ok::<_, ExportError>(())
+        })?;
+        shared.observer.event(Event::Advance { bytes });
+    }
+    Ok(())
+}
+
+/// The row of a chunk whose place in the stream is not settled yet.
+fn row(id: ChunkId, coding: Coding, stored: usize, length: usize) -> ChunkRow {
+    // The cutter keeps chunks below 4 GiB by far.
+    ChunkRow { id, offset: 0, stored: stored as u32, length: length as u32, coding }
+}
+
+impl Shared<'_> {
+    /// The slot of a chunk, and whether it is the first of its kind.
+    fn slot(&self, id: ChunkId) -> (u32, bool) {
+        let mut slots = lock(&self.slots);
+        // The format has fewer chunks than that.
+        let next = slots.len() as u32;
+        match slots.entry(id) {
+            Entry::Occupied(known) => (*known.get(), false),
+            Entry::Vacant(new) => (*new.insert(next), true),
+        }
+    }
+}
+
+fn write_packs(
+    sealed: &crossbeam_channel::Receiver<SealedPack>,
+    target: &mut Target,
+    buffers: &Buffers,
+    stop: &Stop<'_, ExportError>,
+) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    while let Some(SealedPack { number, bytes }) = stop.receive(sealed) {
+        match target.pack(number, &bytes) {
+            Ok(subject) => subjects.push(subject),
+            Err(error) => stop.fail(FsError::into(error)),
+        }
+        buffers.give_back(bytes);
+    }
+    subjects
+}

@@ -1,0 +1,136 @@
+//! The bundle's folder on the medium, in the making.
+
+use super::ExportError;
+use crate::error::FsError;
+use crate::fs::{Durable, create_folder, remove_tree, sync_folder};
+use crate::vault::Vault;
+use gapvault_formats::custody::Event;
+use gapvault_formats::ids::MediumDigest;
+use gapvault_formats::names::Label;
+use gapvault_formats::seal::{BundleFile, SEAL_NAME, Subject};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The folder of a bundle that has no seal yet.
+#[derive(Debug)]
+pub(super) struct Target {
+    path: PathBuf,
+    /// The folders made in it, to be synced before the seal is written.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Target {
+    pub(super) fn create(medium: &Path, label: &Label) -> Result<Self, FsError> {
+        let path = bundle_path(medium, label);
+        // Not `create_folder` for the medium itself: a mount point that is gone must not become a folder.
+        std::fs::metadata(medium).map_err(FsError::at("can't find medium", medium))?;
+        create_folder(&path.join("packs"), 0o755)?;
+        let folders = [medium.join("gapvault"), path.clone(), path.join("packs")].into();
+        Ok(Self { path, folders })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a pack.
+    pub(super) fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<Subject, FsError> {
+        self.file(BundleFile::Pack(number), bytes)
+    }
+
+    /// Writes a file of the bundle, and hashes it on the way.
+    pub(super) fn file(&mut self, file: BundleFile, bytes: &[u8]) -> Result<Subject, FsError> {
+        let (digest, size) = self.named(&file.to_string(), bytes)?;
+        Ok(Subject { file, sha256: digest, size })
+    }
+
+    /// Copies a file of the bundle from the vault, and hashes it on the way.
+    pub(super) fn copy(&mut self, file: BundleFile, from: &Path) -> Result<Subject, FsError> {
+        let input = std::fs::File::open(from).map_err(FsError::at("can't open", from))?;
+        let (sha256, size) = self.named(&file.to_string(), input)?;
+        Ok(Subject { file, sha256, size })
+    }
+
+    /// Writes a signature; signatures are no subjects of the seal.
+    pub(super) fn signature(&mut self, name: &str, armoured: &str) -> Result<(), FsError> {
+        self.named(name, armoured.as_bytes()).map(drop)
+    }
+
+    /// Makes everything durable, then writes the seal and makes that durable: from here on there is a bundle.
+    pub(super) fn seal(&mut self, bytes: &[u8]) -> Result<(), FsError> {
+        self.folders.iter().try_for_each(|folder| sync_folder(folder))?;
+        self.named(SEAL_NAME, bytes)?;
+        sync_folder(&self.path)
+    }
+
+    fn named(&mut self, name: &str, mut input: impl Read) -> Result<(MediumDigest, u64), FsError> {
+        let path = self.path.join(name);
+        let folder = path.parent().unwrap_or(&self.path);
+        if !self.folders.contains(folder) {
+            create_folder(folder, 0o755)?;
+            self.folders.insert(folder.to_owned());
+        }
+        let mut out = Hashing { file: Durable::create(&path, 0o644)?, hasher: Sha256::new() };
+        let size = std::io::copy(&mut input, &mut out).map_err(FsError::at("can't write", &path))?;
+        let Hashing { file, hasher } = out;
+        file.commit()?;
+        Ok((MediumDigest::from_bytes(hasher.finalize().into()), size))
+    }
+}
+
+struct Hashing {
+    file: Durable,
+    hasher: Sha256,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(buf)?;
+        self.hasher.update(&buf[..written]);
+        Ok(written)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn bundle_path(medium: &Path, label: &Label) -> PathBuf {
+    medium.join("gapvault").join(label.as_str())
+}
+
+/// Removes what an export left on the medium before it had a seal, and logs that it came to nothing.
+pub(super) fn abandon(vault: &mut Vault, medium: &Path, label: &Label) -> Result<(), ExportError> {
+    let path = bundle_path(medium, label);
+    remove_tree(&path)?;
+    let gapvault = medium.join("gapvault");
+    // Only if it was made for this export alone.
+    let _ = std::fs::remove_dir(&gapvault);
+    let bundle = vault.log().iter().find_map(|entry| match &entry.event {
+        Event::Exported(exported) if exported.label == *label => Some(exported.bundle),
+        _ => None,
+    });
+    Ok(vault.record(Event::ExportAbandoned { label: label.clone(), bundle })?)
+}
+
+/// Removes from the medium what earlier exports of this vault left there without a seal. Folders that this vault did not
+/// begin are never touched.
+pub(super) fn clear_leftovers(vault: &mut Vault, medium: &Path) -> Result<(), ExportError> {
+    let begun: Vec<Label> = vault
+        .log()
+        .iter()
+        .filter_map(|entry| match &entry.event {
+            Event::ExportBegun(begun) => Some(begun.label.clone()),
+            _ => None,
+        })
+        .collect();
+    for label in begun {
+        let path = bundle_path(medium, &label);
+        let unsealed = path.is_dir() && matches!(path.join(SEAL_NAME).try_exists(), Ok(false));
+        if unsealed {
+            abandon(vault, medium, &label)?;
+        }
+    }
+    Ok(())
+}

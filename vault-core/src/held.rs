@@ -1,0 +1,133 @@
+//! Opening a bundle that the vault holds. The vault's own files are not trusted for being in the vault: age does not
+//! authenticate who wrote them, so everything is held against the seal's digest in the log.
+
+use crate::bundle::Contents;
+use crate::bundle::{BundleError, Claims, ContentsError, SealReadError, Wanted, digest_of, load, open_keys};
+use crate::error::{FsError, explain};
+use crate::fs::Folder;
+use crate::vault::{Held, Vault};
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::keys::Keys;
+use gapvault_formats::limits;
+use gapvault_formats::names::ArtifactRef;
+use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal};
+
+/// Why an artifact of the vault can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HeldError {
+    /// A folder can't be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A file is missing or was altered.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The seal is not one.
+    #[error(transparent)]
+    Seal(#[from] SealReadError),
+    /// Its descriptions don't open or are refused.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// The log knows no such artifact.
+    #[error("this vault holds no artifact {artifact}")]
+    NoArtifact {
+        /// What was asked for.
+        artifact: ArtifactRef,
+    },
+    /// Several bundles hold an artifact of that name and version.
+    #[error("{artifact} is in several bundles: {bundles}")]
+    Ambiguous {
+        /// What was asked for.
+        artifact: ArtifactRef,
+        /// Their digests.
+        bundles: String,
+    },
+    /// The stored seal is not the one that was admitted.
+    #[error("seal.json of bundle {expected} in the vault was altered: it has SHA-256 {actual}")]
+    Altered {
+        /// What the file has.
+        actual: BundleId,
+        /// What the log says.
+        expected: BundleId,
+    },
+}
+
+explain!(HeldError, pass: [Fs, Bundle, Seal, Contents], {
+    Self::NoArtifact { .. } => (Other, Some("`gapvault list` shows what it holds")),
+    Self::Ambiguous { .. } => (Usage, Some("name one of them with --bundle")),
+    Self::Altered { .. } => (Damaged, Some("somebody changed the vault's files: import the bundle again into a new vault, and find out who")),
+});
+
+/// An opened bundle of the vault.
+pub(crate) struct Opened {
+    pub(crate) folder: Folder,
+    pub(crate) seal: Seal,
+    /// `None` where this vault may only read the catalogue.
+    pub(crate) keys: Option<Keys>,
+    pub(crate) contents: Contents,
+}
+
+/// The one bundle in the log that holds `artifact`: admitted ones before those made here.
+pub(crate) fn find_held<'v>(
+    vault: &'v Vault,
+    artifact: &ArtifactRef,
+    bundle: Option<&BundleId>,
+) -> Result<Held<'v>, HeldError> {
+    let holds = |held: &Held<'_>| {
+        held.artifacts().iter().any(|m| m.artifact == *artifact) && bundle.is_none_or(|id| *id == held.bundle())
+    };
+    let (imported, exported): (Vec<_>, Vec<_>) =
+        vault.held().filter(holds).partition(|held| matches!(held, Held::Imported(_)));
+    let found = if imported.is_empty() { exported } else { imported };
+    match found.as_slice() {
+        [] => Err(HeldError::NoArtifact { artifact: artifact.clone() }),
+        [one] => Ok(*one),
+        several => {
+            let bundles: Vec<_> = several.iter().map(|held| held.bundle().to_string()).collect();
+            Err(HeldError::Ambiguous { artifact: artifact.clone(), bundles: bundles.join(", ") })
+        }
+    }
+}
+
+/// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
+pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
+    let folder = Folder::open(&vault.bundle_path(&held.bundle()))?;
+    let limit = limits::SEAL_BYTES;
+    let bytes = folder.read(SEAL_NAME, limit).map_err(|e| BundleError::opening(&folder, SEAL_NAME, e))?;
+    let bytes = bytes.unwrap_or_default();
+    let (actual, expected) = (BundleId::of(&bytes), held.bundle());
+    if actual != expected {
+        return Err(HeldError::Altered { actual, expected });
+    }
+    let seal = Seal::parse(&bytes).map_err(SealReadError::Seal)?;
+    expect_descriptions(&folder, &seal)?;
+    let identity = &vault.identities().age;
+    let keys = open_keys(&folder, &seal, identity)?;
+    let claims = match held {
+        Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },
+        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &vault.card().person },
+    };
+    let contents = load(&folder, &seal, identity, keys.as_ref(), claims, wanted)?;
+    Ok(Opened { folder, seal, keys, contents })
+}
+
+/// Whether the files that describe a bundle are those of its seal.
+pub(crate) fn expect_descriptions(folder: &Folder, seal: &Seal) -> Result<(), BundleError> {
+    let mut files = [BundleFile::Catalogue, BundleFile::Keys, BundleFile::Index].iter();
+    files.try_for_each(|file| expect_sealed(folder, seal, file))
+}
+
+fn expect_sealed(folder: &Folder, seal: &Seal, file: &BundleFile) -> Result<(), BundleError> {
+    let path = || folder.path().to_owned();
+    let missing = || BundleError::Missing { path: path(), file: file.to_string() };
+    let subject = seal.subject(file).ok_or_else(missing)?;
+    match digest_of(folder, subject)? {
+        Some(actual) if actual == subject.sha256 => Ok(()),
+        Some(actual) => Err(BundleError::Digest { path: path(), file: file.clone(), actual, expected: subject.sha256 }),
+        None => match folder.file(&file.to_string()).ok().and_then(|f| f.metadata().ok()) {
+            Some(m) => {
+                Err(BundleError::Size { path: path(), file: file.clone(), actual: m.len(), expected: subject.size })
+            }
+            None => Err(missing()),
+        },
+    }
+}

@@ -1,0 +1,67 @@
+//! How the library tells what it is doing, and how it is told to stop. It never prints.
+
+/// What a stretch of work is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking at the files to export.
+    Walk,
+    /// Reading, coding, sealing and writing content.
+    Export,
+    /// Reading every byte of a bundle.
+    Verify,
+    /// Copying a bundle into the vault.
+    Import,
+    /// Writing an artifact's files.
+    Checkout,
+}
+
+impl Phase {
+    /// One word for people and scripts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Walk => "walk",
+            Self::Export => "export",
+            Self::Verify => "verify",
+            Self::Import => "import",
+            Self::Checkout => "checkout",
+        }
+    }
+}
+
+/// Something to show while work goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A stretch of work begins; `total` bytes are ahead, 0 if that is not known.
+    Begin {
+        /// What it is about.
+        phase: Phase,
+        /// Bytes ahead.
+        total: u64,
+    },
+    /// So many more bytes are done.
+    Advance {
+        /// Bytes.
+        bytes: u64,
+    },
+    /// The stretch of work is over.
+    End,
+}
+
+/// Is shown events, from several threads at once, and asked whether to stop.
+pub trait Observer: Sync {
+    /// Something happened.
+    fn event(&self, event: Event);
+    /// Whether the work should stop as soon as it can, leaving no mess.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Shows nothing and never stops.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: Event) {}
+}

@@ -1,0 +1,103 @@
+//! Threads that stop together, and buffers that are used again.
+//!
+//! Fresh memory costs more than copying: page faults dominate. A fixed number of buffers also is what bounds the memory:
+//! whoever needs one waits until one is given back.
+
+use crate::observe::Observer;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::lane::lock;
+
+/// How often a waiting thread looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Ends a group of threads at the first error, or when the observer asks for it.
+pub(crate) struct Stop<'a, E> {
+    observer: &'a dyn Observer,
+    stopped: AtomicBool,
+    error: Mutex<Option<E>>,
+}
+
+impl<'a, E> Stop<'a, E> {
+    pub(crate) fn new(observer: &'a dyn Observer) -> Self {
+        Self { observer, stopped: AtomicBool::new(false), error: Mutex::new(None) }
+    }
+
+    /// Keeps the first error and stops everybody.
+    pub(crate) fn fail(&self, error: E) {
+        lock(&self.error).get_or_insert(error);
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.observer.cancelled()
+    }
+
+    /// The first error; `interrupted` if there was none but the observer asked to stop.
+    pub(crate) fn into_result(self, interrupted: E) -> Result<(), E> {
+        let cancelled = self.observer.cancelled();
+        match self.error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None if cancelled => Err(interrupted),
+            None => Ok(()),
+        }
+    }
+
+    /// The next thing from a channel; `None` when it is closed or everybody stops.
+    pub(crate) fn receive<T>(&self, from: &Receiver<T>) -> Option<T> {
+        while !self.is_stopped() {
+            match from.recv_timeout(LOOK) {
+                Ok(thing) => return Some(thing),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        None
+    }
+
+    /// Puts a thing into a channel; `false` when it is closed or everybody stops.
+    pub(crate) fn send<T>(&self, to: &Sender<T>, mut thing: T) -> bool {
+        while !self.is_stopped() {
+            match to.send_timeout(thing, LOOK) {
+                Ok(()) => return true,
+                Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => thing = back,
+                Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => return false,
+            }
+        }
+        false
+    }
+}
+
+/// A fixed number of byte buffers.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    give: Sender<Vec<u8>>,
+    take: Receiver<Vec<u8>>,
+}
+
+impl Buffers {
+    pub(crate) fn new(count: usize) -> Self {
+        let (give, take) = bounded(count);
+        for _ in 0..count {
+            // The channel holds exactly that many.
+            let _ = give.send(Vec::new());
+        }
+        Self { give, take }
+    }
+
+    /// An empty buffer, waiting for one if need be; `None` when everybody stops.
+    pub(crate) fn take<E>(&self, stop: &Stop<'_, E>) -> Option<Vec<u8>> {
+        let mut buffer = stop.receive(&self.take)?;
+        buffer.clear();
+        Some(buffer)
+    }
+
+    pub(crate) fn give_back(&self, buffer: Vec<u8>) {
+        // Full only if it got back more than it gave out.
+        let _ = self.give.try_send(buffer);
+    }
+}

@@ -1,0 +1,72 @@
+//! Changing whom a vault trusts.
+
+use crate::error::explain;
+use crate::vault::{Vault, VaultError};
+use gapvault_formats::card::{Card, CardError};
+use gapvault_formats::ids::CardFingerprint;
+use gapvault_formats::names::TentName;
+use gapvault_formats::policy::Grant;
+
+/// Why trust is not given.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The vault refused or failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Not a card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The card is not the one that was compared.
+    #[error("the card has fingerprint {actual}, expected {expected}")]
+    Fingerprint {
+        /// What the card has.
+        actual: CardFingerprint,
+        /// What was compared with its owner.
+        expected: CardFingerprint,
+    },
+    /// The tent is there already.
+    #[error("tent {tent} exists, and this site already exports from it")]
+    TentExists {
+        /// Which tent.
+        tent: TentName,
+    },
+}
+
+explain!(TrustError, pass: [Vault], {
+    Self::Card(_) => (Damaged, Some("a card is the output of `gapvault card`, unchanged")),
+    Self::Fingerprint { .. } => (Refused, Some("ask the card's owner for its fingerprint by another way than the card came")),
+    Self::TentExists { .. } => (Usage, Some("give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
+});
+
+/// Makes this vault's own site a member and its person an exporter of a tent, which is begun if need be.
+pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<(), TrustError> {
+    let mut policy = vault.policy().clone();
+    let own = vault.card().clone();
+    let member = policy.grant(&own, tent, Grant::Member);
+    if !policy.grant(&own, tent, Grant::Exporter) && !member {
+        return Err(TrustError::TentExists { tent: tent.clone() });
+    }
+    vault.tent_key(tent)?;
+    Ok(vault.apply(policy)?)
+}
+
+/// Trusts the card in `bytes`, whose fingerprint was compared, with `grant` in `tent`. `false` if that was so already.
+pub fn trust(
+    vault: &mut Vault,
+    bytes: &[u8],
+    expected: CardFingerprint,
+    tent: &TentName,
+    grant: Grant,
+) -> Result<bool, TrustError> {
+    let card = Card::parse(bytes)?;
+    let actual = card.fingerprint();
+    if actual != expected {
+        return Err(TrustError::Fingerprint { actual, expected });
+    }
+    let mut policy = vault.policy().clone();
+    let changed = policy.grant(&card, tent, grant);
+    if changed {
+        vault.apply(policy)?;
+    }
+    Ok(changed)
+}

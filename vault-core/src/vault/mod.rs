@@ -1,0 +1,288 @@
+//! A site's own store: identity, policy, bundles, tent keys and custody log.
+//!
+//! ```text
+//! <vault>/
+//!   card.toml                   the site's public keys, as they are carried across
+//!   secrets/age.key, ssh.key    the private halves; owner only
+//!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
+//!   policy/000001.toml, .sig    every policy that was in force, each signed
+//!   log/entries.jsonl           the custody log: the commit point of everything else
+//!   log/checkpoint              its signed head
+//!   bundles/<bundle id>/        bundles that the log admitted or made
+//!   lock                        held by whoever changes the vault
+//! ```
+
+mod identity;
+mod log;
+mod policies;
+mod store;
+mod tents;
+
+pub(crate) use identity::Identities;
+pub(crate) use store::{Held, Incoming};
+
+use crate::clock::Clock;
+use crate::error::{FsError, explain};
+use crate::fs::{create_folder, remove_tree, rename_new, sync_folder, write_new};
+use gapvault_formats::card::{Card, CardError};
+use gapvault_formats::custody::{Entry, Event, LogError};
+use gapvault_formats::ids::{LabelKey, PolicyDigest};
+use gapvault_formats::limits;
+use gapvault_formats::names::{PersonName, SiteName};
+use gapvault_formats::policy::{Policy, PolicyError};
+use gapvault_formats::sshsig::SshError;
+use rustix::fs::FlockOperation;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Whether a vault is opened to look or to change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Several may look at once.
+    Read,
+    /// One at a time; leftovers of interrupted commands are cleared first.
+    Write,
+}
+
+/// An open vault.
+#[derive(Debug)]
+pub struct Vault {
+    root: PathBuf,
+    clock: Clock,
+    card: Card,
+    identities: Identities,
+    policy: Policy,
+    log: log::Log,
+    // Held for its lock.
+    _lock: Option<File>,
+}
+
+/// Why a vault can't be made, opened or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// A file operation failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// There is something where the vault should be made.
+    #[error("{} exists", path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// No vault there.
+    #[error("{} is not a vault", path.display())]
+    NotAVault {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Somebody else is changing it.
+    #[error("vault {} is in use by another command", path.display())]
+    Locked {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Its own card is damaged.
+    #[error("the vault's own card: {0}")]
+    Card(#[from] CardError),
+    /// A secret is damaged or does not belong to the card.
+    #[error("{}: not the vault's own key", path.display())]
+    Secret {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The log is damaged or was altered.
+    #[error("the custody log is damaged or was altered: {0}")]
+    Log(#[from] LogError),
+    /// The policy in force is missing.
+    #[error("the log names no policy, or {} is missing", path.display())]
+    NoPolicy {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The policy file is not the one that the log names.
+    #[error("{} has digest {actual}, the log says {expected}", path.display())]
+    PolicyDigest {
+        /// Which file.
+        path: PathBuf,
+        /// What it has.
+        actual: PolicyDigest,
+        /// What the log says.
+        expected: PolicyDigest,
+    },
+    /// The policy file is not signed by a root person.
+    #[error("{} is not signed by a root person of the policy: {fault}", path.display())]
+    PolicySignature {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with its signature.
+        fault: SshError,
+    },
+    /// The policy is not one, or a change to it is refused.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A key could not be made or used.
+    #[error("can't make or use a key: {0}")]
+    Key(#[from] SshError),
+    /// The system gave no random bytes.
+    #[error("can't get random bytes: {0}")]
+    Random(rustix::io::Errno),
+}
+
+explain!(VaultError, pass: [Fs], {
+    Self::Exists { .. } => (Usage, Some("name a folder that does not exist yet")),
+    Self::NotAVault { .. } => (Usage, Some("make one with `gapvault init DIR --site NAME`, or name another with --vault")),
+    Self::Locked { .. } => (Other, Some("wait until it is done, then try again")),
+    Self::Card(_) | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
+    Self::Log(_) => (Damaged, Some("compare with a backup of the vault; nothing was changed by this command")),
+    Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
+    Self::PolicySignature { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
+    Self::Policy(_) => (Refused, None),
+    Self::Key(_) | Self::Random(_) => (Other, None),
+});
+
+impl Vault {
+    /// Makes a vault in `root`, which must not exist: new keys and a policy that allows nothing.
+    pub fn init(root: &Path, site: SiteName, person: PersonName, clock: Clock) -> Result<Self, VaultError> {
+        if std::fs::symlink_metadata(root).is_ok() {
+            return Err(VaultError::Exists { path: root.to_owned() });
+        }
+        let name = root.file_name().ok_or_else(|| VaultError::NotAVault { path: root.to_owned() })?;
+        let parent = root.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        create_folder(parent, 0o777)?;
+        let new = parent.join(format!(".{}.init", name.to_string_lossy()));
+        remove_tree(&new)?;
+        let made = Self::init_in(&new, site, person, clock).and_then(|()| Ok(rename_new(&new, root)?));
+        if made.is_err() {
+            // What matters is the first error.
+            let _ = remove_tree(&new);
+        }
+        made?;
+        sync_folder(parent)?;
+        Self::open(root, Access::Read, clock)
+    }
+
+    fn init_in(root: &Path, site: SiteName, person: PersonName, clock: Clock) -> Result<(), VaultError> {
+        for folder in ["", "secrets", "secrets/tents", "policy", "log", "bundles"] {
+            create_folder(&root.join(folder), 0o700)?;
+        }
+        write_new(&root.join("lock"), b"", 0o600)?;
+        let identities = Identities::create(&root.join("secrets"))?;
+        let card = Card {
+            site: site.clone(),
+            person,
+            key: identities.ssh.public()?,
+            recipient: identities.age.recipient(),
+            label_key: LabelKey::from_bytes(random()?),
+        };
+        write_new(&root.join("card.toml"), card.to_text().as_bytes(), 0o600)?;
+        let mut log = log::Log::create(&root.join("log"))?;
+        log.append(clock.now(), Event::Init { site, card: card.fingerprint() }, &identities.ssh)?;
+        let policy = Policy::first(&card);
+        let digest = policies::store(&root.join("policy"), &policy, &identities.ssh)?;
+        log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest }, &identities.ssh)?;
+        for folder in ["secrets/tents", "secrets", "policy", "log", "bundles", ""] {
+            sync_folder(&root.join(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Opens the vault in `root`: checks its log from the first entry on, then the policy that the log names.
+    pub fn open(root: &Path, access: Access, clock: Clock) -> Result<Self, VaultError> {
+        let bytes = match File::open(root.join("card.toml")) {
+            Ok(file) => {
+                let mut bytes = Vec::new();
+                let read = file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes);
+                read.map_err(FsError::at("can't read", &root.join("card.toml")))?;
+                bytes
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(FsError::at("can't open", &root.join("card.toml"))(e).into());
+            }
+            Err(_) => return Err(VaultError::NotAVault { path: root.to_owned() }),
+        };
+        let lock = match access {
+            Access::Read => None,
+            Access::Write => Some(lock(root)?),
+        };
+        let card = Card::parse(&bytes)?;
+        let identities = Identities::load(&root.join("secrets"), &card)?;
+        let log = log::Log::open(&root.join("log"), &card.key, access)?;
+        let policy = policies::load(&root.join("policy"), log.entries())?;
+        let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
+        if access == Access::Write {
+            vault.clear_leftovers()?;
+        }
+        Ok(vault)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its own card.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The custody log, checked from its first entry to its checkpoint.
+    #[must_use]
+    pub fn log(&self) -> &[Entry] {
+        self.log.entries()
+    }
+
+    /// The clock that this vault goes by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn identities(&self) -> &Identities {
+        &self.identities
+    }
+
+    /// Appends to the log. When this returns, the event has happened.
+    pub(crate) fn record(&mut self, event: Event) -> Result<(), VaultError> {
+        self.log.append(self.clock.now(), event, &self.identities.ssh)
+    }
+
+    /// Puts `policy` in force, one epoch after the current one.
+    pub(crate) fn apply(&mut self, mut policy: Policy) -> Result<(), VaultError> {
+        policy.epoch = self.policy.epoch + 1;
+        let digest = policies::store(&self.root.join("policy"), &policy, &self.identities.ssh)?;
+        self.record(Event::Policy { epoch: policy.epoch, digest })?;
+        self.policy = policy;
+        Ok(())
+    }
+}
+
+/// 32 random bytes from the system.
+pub(crate) fn random() -> Result<[u8; 32], VaultError> {
+    let mut bytes = [0; 32];
+    let read = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    match read {
+        // The system gives up to 256 bytes in one go.
+        Ok(32) => Ok(bytes),
+        Ok(_) => Err(VaultError::Random(rustix::io::Errno::IO)),
+        Err(e) => Err(VaultError::Random(e)),
+    }
+}
+
+fn lock(root: &Path) -> Result<File, VaultError> {
+    let path = root.join("lock");
+    let file = File::options().write(true).open(&path).map_err(FsError::at("can't open for changing", &path))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(VaultError::Locked { path: root.to_owned() }),
+        Err(e) => Err(FsError::at("can't lock", &path)(e).into()),
+    }
+}
