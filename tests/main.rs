@@ -1,5 +1,5 @@
 //! The program from outside: every promise is tried on the binary, on real files, with stock tools as second readers.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody but these tests uses it")]
 
 mod support;
 

@@ -122,12 +122,14 @@ impl fmt::Debug for Identity {
 pub struct Header {
     /// Stanzas of the suite.
     pub recipients: u64,
+    /// Bytes up to the payload.
+    pub length: u64,
 }
 
 impl Header {
     /// Reads a header from `input` and stops behind it.
     pub fn read(input: impl Read) -> Result<Self, AgeError> {
-        let mut lines = Lines { input: BufReader::new(input.take(limits::AGE_HEADER_BYTES)) };
+        let mut lines = Lines { input: BufReader::new(input.take(limits::AGE_HEADER_BYTES)), length: 0 };
         if lines.next()? != "age-encryption.org/v1" {
             return Err(AgeError::Header);
         }
@@ -151,7 +153,19 @@ impl Header {
             }
             line = lines.next()?;
         }
-        if line.starts_with("--- ") { Ok(Self { recipients }) } else { Err(AgeError::Header) }
+        if line.starts_with("--- ") { Ok(Self { recipients, length: lines.length }) } else { Err(AgeError::Header) }
+    }
+
+    /// How many bytes an age file of `size` bytes with this header holds; `None` if no age file has that size.
+    #[must_use]
+    pub fn plaintext_length(self, size: u64) -> Option<u64> {
+        const NONCE: u64 = 16;
+        const TAG: u64 = 16;
+        const BLOCK: u64 = (64 << 10) + TAG;
+        let payload = size.checked_sub(self.length)?.checked_sub(NONCE)?;
+        let plaintext = payload.checked_sub(payload.div_ceil(BLOCK) * TAG)?;
+        // An empty plaintext has one block; every other has no empty block at its end.
+        (payload >= TAG && (payload == TAG || payload % BLOCK != TAG)).then_some(plaintext)
     }
 
     /// Whether it has as many recipients as the seal gives.
@@ -164,12 +178,13 @@ impl Header {
 /// Reads LF-ended ASCII lines; the limit is on the reader below.
 struct Lines<R> {
     input: BufReader<R>,
+    length: u64,
 }
 
 impl<R: Read> Lines<R> {
     fn next(&mut self) -> Result<String, AgeError> {
         let mut line = Vec::new();
-        self.input.read_until(b'\n', &mut line)?;
+        self.length += self.input.read_until(b'\n', &mut line)? as u64;
         match line.pop() {
             Some(b'\n') if line.is_ascii() => String::from_utf8(line).map_err(|_| AgeError::Header),
             _ => Err(AgeError::Header),
@@ -265,7 +280,8 @@ mod tests {
     fn recipients_are_counted_and_only_they_open() {
         let (a, b, c) = (Identity::generate(), Identity::generate(), Identity::generate());
         let file = sealed(&[a.recipient(), b.recipient()], b"weights");
-        assert_eq!(Header::read(file.as_slice()).unwrap().recipients, 2);
+        let header = Header::read(file.as_slice()).unwrap();
+        assert_eq!((header.recipients, header.plaintext_length(file.len() as u64)), (2, Some(7)));
         let mut plain = Vec::new();
         OpenReader::new(Cursor::new(&file), &a, 2).unwrap().read_to_end(&mut plain).unwrap();
         assert_eq!(plain, b"weights");
@@ -274,6 +290,20 @@ mod tests {
             Err(AgeError::StanzaCount { actual: 2, expected: 1 })
         ));
         assert!(matches!(OpenReader::new(Cursor::new(&file), &c, 2), Err(AgeError::NotARecipient)));
+    }
+
+    #[test]
+    fn a_size_tells_the_length_inside() {
+        let identity = Identity::generate();
+        for length in [0u64, 1, 65_535, 65_536, 65_537, 131_072, 200_000] {
+            let file = sealed(&[identity.recipient()], &vec![0; length as usize]);
+            let header = Header::read(file.as_slice()).unwrap();
+            assert_eq!(header.plaintext_length(file.len() as u64), Some(length));
+        }
+        let header = Header::read(sealed(&[identity.recipient()], b"").as_slice()).unwrap();
+        for impossible in [0, header.length + 16, header.length + 31, header.length + 16 + 65_536 + 32] {
+            assert_eq!(header.plaintext_length(impossible), None, "{impossible}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! order; one `end`. The head gives the totals, so that a reader can refuse a lie before it has read far.
 
 use crate::FORMAT;
+use crate::agefile::Recipient;
 use crate::ids::{BundleId, CardFingerprint, FileDigest, Nonce};
 use crate::limits;
 use crate::names::{ArtifactRef, PersonName, SiteName, TentName};
@@ -11,6 +12,7 @@ use crate::records::{RecordError, RecordReader, RecordWriter};
 use crate::relpath::{LinkTarget, PathError, RelPath};
 use crate::tree::{TreeError, TreeOrder};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::io::{self, BufRead, Write};
 
 /// How many there are of each.
@@ -64,8 +66,8 @@ pub struct Reader {
     pub site: SiteName,
     /// What it may read.
     pub role: Role,
-    /// The age recipient (`age1…`).
-    pub recipient: String,
+    /// What is sealed for it.
+    pub recipient: Recipient,
     /// The card that the exporter took it from.
     pub card: CardFingerprint,
 }
@@ -203,6 +205,18 @@ pub enum CatalogueError {
         /// How much there may be.
         limit: u64,
     },
+    /// The same recipient twice: the second would stand in for one that is hidden.
+    #[error("catalogue: two readers have the recipient {recipient}")]
+    Reader {
+        /// Which recipient.
+        recipient: Recipient,
+    },
+    /// Two artifacts that a person could not tell apart.
+    #[error("catalogue: two artifacts are named {artifact}")]
+    Artifact {
+        /// Their name and version.
+        artifact: ArtifactRef,
+    },
     /// An entry in a wrong place.
     #[error("catalogue: {0}")]
     Tree(#[from] TreeError),
@@ -248,6 +262,7 @@ pub enum CatalogueError {
 struct Rules {
     said: Totals,
     found: Totals,
+    artifacts: HashSet<ArtifactRef>,
     tree: Option<TreeOrder>,
 }
 
@@ -258,8 +273,13 @@ impl Rules {
         }
         within("artifacts", head.totals.artifacts, limits::ARTIFACTS)?;
         within("entries", head.totals.entries(), limits::ENTRIES)?;
+        within("bytes", head.totals.bytes, limits::JSON_INTEGER)?;
         within("readers", head.readers.len() as u64, limits::STANZAS)?;
-        Ok(Self { said: head.totals, found: Totals::default(), tree: None })
+        let mut recipients = HashSet::new();
+        if let Some(twice) = head.readers.iter().find(|r| !recipients.insert(&r.recipient)) {
+            return Err(CatalogueError::Reader { recipient: twice.recipient.clone() });
+        }
+        Ok(Self { said: head.totals, found: Totals::default(), artifacts: HashSet::new(), tree: None })
     }
 
     fn check(&mut self, record: &Record) -> Result<(), CatalogueError> {
@@ -268,6 +288,9 @@ impl Rules {
             Record::Artifact(artifact) => {
                 self.found.artifacts += 1;
                 self.tree = Some(TreeOrder::default());
+                if !self.artifacts.insert(artifact.artifact.clone()) {
+                    return Err(CatalogueError::Artifact { artifact: artifact.artifact.clone() });
+                }
                 check_provenance(&artifact.provenance)?;
             }
             Record::Folder(Folder { path, mode }) => {

@@ -107,6 +107,10 @@ impl Coder {
         match coding {
             Coding::Store => plain.extend_from_slice(coded),
             Coding::Zstd => {
+                // SPEC 5.2: one frame. The decoder would take several, and skip what is none.
+                if zstd::zstd_safe::find_frame_compressed_size(coded) != Ok(coded.len()) {
+                    return Err(malformed);
+                }
                 plain.reserve_exact(length as usize);
                 // A larger capacity left from an earlier chunk can't make it longer than the check below allows.
                 self.decompressor.decompress_to_buffer(coded, plain).map_err(|_| malformed)?;

@@ -24,6 +24,16 @@ pub struct Entry {
     pub event: Event,
 }
 
+impl Entry {
+    /// Its line, newline included.
+    fn to_line(&self) -> Result<Vec<u8>, LogError> {
+        let malformed = |e: serde_json::Error| LogError::Malformed { seq: self.seq, fault: e.to_string() };
+        let mut line = serde_json::to_vec(self).map_err(malformed)?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -171,6 +181,12 @@ pub enum LogError {
         /// What the parser said.
         fault: String,
     },
+    /// The fields fit, but the line is not the one that a vault writes for them.
+    #[error("log entry {seq} is not in its canonical encoding")]
+    NotCanonical {
+        /// Which line.
+        seq: u64,
+    },
     /// A line that does not follow the one before it.
     #[error("log entry {seq} does not follow the entry before it: an entry was edited or removed")]
     Chain {
@@ -209,9 +225,7 @@ impl LogHead {
     /// The line (newline included) of the next entry, and the head after it.
     pub fn append(self, time: Time, event: Event) -> Result<(Vec<u8>, Entry, Self), LogError> {
         let entry = Entry { seq: self.seq + 1, prev: self.hash, time, event };
-        let malformed = |e: serde_json::Error| LogError::Malformed { seq: entry.seq, fault: e.to_string() };
-        let mut line = serde_json::to_vec(&entry).map_err(malformed)?;
-        line.push(b'\n');
+        let line = entry.to_line()?;
         if line.len() > limits::LOG_LINE_BYTES {
             return Err(LogError::Malformed { seq: entry.seq, fault: "over its limit".to_owned() });
         }
@@ -229,6 +243,10 @@ impl LogHead {
             .map_err(|e| LogError::Malformed { seq, fault: crate::names::shorten(&e.to_string()) })?;
         if entry.seq != seq || entry.prev != self.hash {
             return Err(LogError::Chain { seq });
+        }
+        // SPEC 3.1: one entry, one line.
+        if entry.to_line()? != line {
+            return Err(LogError::NotCanonical { seq });
         }
         Ok((entry, Self { seq, hash: EntryHash::of(line) }))
     }

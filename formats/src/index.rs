@@ -226,6 +226,9 @@ impl Rules {
         if *file != self.files {
             return Err(IndexError::File { actual: *file, expected: self.files });
         }
+        if *file >= self.head.files {
+            return Err(IndexError::Sequence("more recipes than its head says"));
+        }
         if runs.len() > limits::RECIPE_RUNS || (runs.is_empty() && (*more || self.within_file)) {
             return Err(IndexError::Sequence("a recipe with too many runs, or a part of one without any"));
         }
@@ -238,9 +241,6 @@ impl Rules {
         self.within_file = *more;
         if !more {
             self.files += 1;
-        }
-        if self.files > self.head.files {
-            return Err(IndexError::Sequence("more recipes than its head says"));
         }
         Ok(())
     }

@@ -46,9 +46,11 @@ macro_rules! name {
             /// Checks `text` and takes it.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 let extra: fn(u8) -> bool = $extra;
+                let begins = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || (c.is_ascii_uppercase() && extra(c));
+                // SPEC 3.1: what follows a '/' begins like the whole, so no part is empty, '.' or '..'.
                 let fits = text.len() <= $max
-                    && text.bytes().next().is_some_and(|c| c.is_ascii_alphanumeric() && (extra(b'A') || !c.is_ascii_uppercase()))
-                    && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra(c));
+                    && text.split('/').all(|part| part.bytes().next().is_some_and(begins))
+                    && text.bytes().all(|c| begins(c) || extra(c));
                 if !fits {
                     return Err(NameError::Shape { kind: $kind, text: shorten(text), max: $max, alphabet: $alphabet });
                 }
@@ -91,7 +93,7 @@ macro_rules! name {
 
 name! {
     /// The name of an artifact.
-    ArtifactName: "artifact name", 128, "letters, digits, '.', '_', '-', '+', '/'", |c| c.is_ascii_uppercase() || b"._-+/".contains(&c);
+    ArtifactName: "artifact name", 128, "letters, digits, '.', '_', '-', '+', and '/' before a letter or digit", |c| c.is_ascii_uppercase() || b"._-+/".contains(&c);
     /// The version of an artifact.
     Version: "version", 128, "letters, digits, '.', '_', '-', '+'", |c| c.is_ascii_uppercase() || b"._-+".contains(&c);
     /// The name of a tent.
@@ -138,7 +140,7 @@ mod tests {
     fn names_keep_to_their_alphabets() {
         assert!("llama-ft:step-4000".parse::<ArtifactRef>().is_ok());
         assert!("org/Model+x:v1.0".parse::<ArtifactRef>().is_ok());
-        for bad in ["x", "x:", ":1", "../x:1", "x:1/2", "x y:1", "x:1\n", "é:1"] {
+        for bad in ["x", "x:", ":1", "../x:1", "x/../../y:1", "x/:1", "x//y:1", "x:1/2", "x y:1", "x:1\n", "é:1"] {
             assert!(bad.parse::<ArtifactRef>().is_err(), "{bad}");
         }
         assert!(TentName::new("Aurora").is_err());

@@ -6,7 +6,7 @@
 /// The smallest padded length in bytes: one block of an age payload.
 pub const FLOOR: u64 = 64 << 10;
 
-/// The padded length of `length` bytes: the next Padmé size, at least [`FLOOR`]. Lengths of 2^62 and more stay as they are.
+/// The padded length of `length` bytes: the next Padmé size, at least [`FLOOR`]. A length whose Padmé size is over 2^64 stays as it is.
 #[must_use]
 pub fn padded(length: u64) -> u64 {
     if length <= FLOOR {

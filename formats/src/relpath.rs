@@ -99,10 +99,12 @@ impl RelPath {
     }
 }
 
-/// The form under which two spellings of one name meet: NFC, lower case, without trailing dots and spaces.
+/// The form under which two spellings of one name meet: NFC, without case, without trailing dots and spaces.
+///
+/// Upper case first, then lower: some file systems hold `ſ` and `s`, `ς` and `σ`, `ß` and `ss` for one.
 #[must_use]
 pub fn collision_key(name: &str) -> String {
-    let folded: String = name.nfc().flat_map(char::to_lowercase).nfc().collect();
+    let folded: String = name.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect();
     match folded.trim_end_matches(['.', ' ']) {
         "" => folded,
         trimmed => trimmed.to_owned(),
@@ -137,20 +139,29 @@ fn check_component(name: &str) -> Result<(), PathFault> {
         match c {
             '\\' => return Err(PathFault::Backslash),
             c if c.is_control() => return Err(PathFault::Control),
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
-                return Err(PathFault::Hidden);
-            }
+            c if is_hidden(c) => return Err(PathFault::Hidden),
             _ => {}
         }
     }
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_lowercase();
     let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|n| matches!(n, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9"))
+        let number = stem.strip_prefix(prefix).and_then(|n| n.strip_prefix(|c: char| "123456789¹²³".contains(c)));
+        number == Some("")
     };
     if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt") {
         return Err(PathFault::Reserved);
     }
     Ok(())
+}
+
+/// Whether `c` reorders text or is not to be seen: Unicode's default ignorable characters and those that separate lines
+/// or annotate.
+fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The target of a symbolic link: relative, and inside the artifact when followed from where the link stands.
@@ -267,6 +278,7 @@ mod tests {
     #[test]
     fn spellings_collide() {
         assert_eq!(collision_key("e\u{301}A. "), collision_key("ÉA"));
+        assert_eq!(collision_key("ſtraße"), collision_key("STRASSE"));
         assert_ne!(collision_key("a"), collision_key("b"));
         assert_ne!(collision_key("..."), "");
     }

@@ -51,6 +51,10 @@ fn check_root(policy: &Policy) -> Result<(), PolicyError> {
     if root.threshold == 0 || root.threshold as usize > root.persons.len() {
         return refuse(format!("root needs {} of {} persons", root.threshold, root.persons.len()));
     }
+    // SPEC 10.1: one signature stands beside a policy, so a threshold above it could only be disregarded.
+    if root.threshold > 1 {
+        return refuse(format!("root needs {} persons, this format has room for the signature of 1", root.threshold));
+    }
     match root.persons.iter().find(|name| !policy.persons.iter().any(|p| p.name == **name)) {
         Some(person) => refuse(format!("root names a person {person} that the policy does not know")),
         None => Ok(()),

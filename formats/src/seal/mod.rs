@@ -197,6 +197,9 @@ pub enum SealError {
         /// What the parser said.
         fault: String,
     },
+    /// The fields fit, but the bytes are not those that a writer gives them.
+    #[error("seal.json is not in its canonical layout")]
+    NotCanonical,
     /// Another format version, statement or predicate type.
     #[error("seal.json: {field} is {actual:?}, this program reads {expected:?}")]
     Version {
@@ -338,7 +341,8 @@ mod read {
             }
             let seal = Self { subjects, predicate: statement.predicate };
             rules::check(&seal)?;
-            Ok(seal)
+            // SPEC 3.1: JSON parsers differ on repeated and missing fields; here each seal has one text.
+            if seal.to_bytes()? == bytes { Ok(seal) } else { Err(SealError::NotCanonical) }
         }
     }
 }
