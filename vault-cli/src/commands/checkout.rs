@@ -42,7 +42,7 @@ struct Told {
 }
 
 pub(crate) fn run(args: &CheckoutArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
-    let mut vault = global.open(Access::Write)?;
+    let mut vault = global.open(Access::Read)?;
     let CheckoutArgs { name, destination, bundle, threads: asked } = args;
     let options = CheckoutOptions { threads: threads(*asked) };
     let checked_out = checkout(&mut vault, name, bundle.as_ref(), destination, options, ui.observer())?;

@@ -157,16 +157,19 @@ pub(crate) fn judge(vault: &Vault, bundle: &Bundle, purpose: Purpose) -> Result<
     if purpose == Purpose::Admit {
         expect_for_us(vault, &addressed)?;
     }
-    expect_in_time(vault, &seal)?;
     let earlier =
         imports(vault).find(|i| (i.number, &i.tent, &i.key) == (seal.predicate().number, &addressed.tent, key));
     if let Some(other) = earlier.filter(|i| i.bundle != sealed.id) {
         let (number, person, tent) = (seal.predicate().number, person.name.clone(), addressed.tent);
         return Err(JudgeError::Replayed { number, person, tent, other: other.bundle });
     }
+    let admitted = earlier.is_some();
+    // What the log has admitted stays admitted: importing it again is no refusal, just nothing to do.
+    if !admitted {
+        expect_in_time(vault, &seal)?;
+    }
     let rule = format!("tent {}: exporters {}", tent.name, join(&tent.exporters));
     let (exporter, epoch) = (person.name.clone(), policy.epoch);
-    let admitted = earlier.is_some();
     Ok(Judged { sealed, seal, exporter, addressed, rule, epoch, admitted })
 }
 

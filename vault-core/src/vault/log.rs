@@ -1,17 +1,21 @@
 //! The custody log on disk.
 
-use super::{Access, VaultError};
+use super::VaultError;
 use crate::error::FsError;
 use crate::fs::{sync_folder, write_new, write_replacing};
 use gapvault_formats::custody::{Entry, Event, LogError, LogHead};
 use gapvault_formats::limits;
 use gapvault_formats::sshsig::{PublicKey, SigningKey};
 use gapvault_formats::time::Time;
+use rustix::fs::FlockOperation;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The log, checked and in memory.
+///
+/// Several commands may append to it, each under the lock of the file: whoever appends first reads what others have
+/// appended since.
 #[derive(Debug)]
 pub(super) struct Log {
     folder: PathBuf,
@@ -25,11 +29,15 @@ impl Log {
     /// An empty log in `folder`.
     pub(super) fn create(folder: &Path) -> Result<Self, VaultError> {
         write_new(&folder.join("entries.jsonl"), b"", 0o600)?;
-        Ok(Self { folder: folder.to_owned(), entries: Vec::new(), head: LogHead::EMPTY, length: 0 })
+        Ok(Self::empty(folder))
+    }
+
+    fn empty(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), entries: Vec::new(), head: LogHead::EMPTY, length: 0 }
     }
 
     /// Reads the log, entry by entry, and holds it against its checkpoint, which must be signed with `key`.
-    pub(super) fn open(folder: &Path, key: &PublicKey, access: Access) -> Result<Self, VaultError> {
+    pub(super) fn open(folder: &Path, key: &PublicKey) -> Result<Self, VaultError> {
         // The checkpoint first: it never runs ahead of the entries, not even while another command appends.
         let path = folder.join("checkpoint");
         let mut checkpoint = Vec::new();
@@ -39,51 +47,58 @@ impl Log {
 
         let path = folder.join("entries.jsonl");
         let file = File::open(&path).map_err(FsError::at("can't open", &path))?;
-        let total = file.metadata().map_err(FsError::at("can't look at", &path))?.len();
-        let mut log = Self { folder: folder.to_owned(), entries: Vec::new(), head: LogHead::EMPTY, length: 0 };
-        let mut input = BufReader::new(file);
-        let mut covered = checkpoint == LogHead::EMPTY;
-        loop {
-            let mut line = Vec::new();
-            let limit = limits::LOG_LINE_BYTES as u64 + 1;
-            let read = input.by_ref().take(limit).read_until(b'\n', &mut line);
-            if read.map_err(FsError::at("can't read", &path))? == 0 {
-                break;
-            }
-            // SPEC 11.3: a last line without its newline was never committed.
-            if line.last() != Some(&b'\n') && (line.len() as u64) < limit {
-                break;
-            }
-            let (entry, head) = log.head.follow(&line)?;
-            log.length += line.len() as u64;
-            covered |= head == checkpoint;
-            log.head = head;
-            log.entries.push(entry);
+        let mut log = Self::empty(folder);
+        if log.follow(&file, &path, Some(checkpoint))? {
+            return Ok(log);
         }
-        if !covered {
-            let (actual, expected) = (log.head.seq, checkpoint.seq);
-            return Err(LogError::CheckpointAhead { actual, expected }.into());
-        }
-        if access == Access::Write && log.length < total {
-            let file = OpenOptions::new().write(true).open(&path).map_err(FsError::at("can't open", &path))?;
-            file.set_len(log.length).and_then(|()| file.sync_all()).map_err(FsError::at("can't mend", &path))?;
-        }
-        Ok(log)
+        let (actual, expected) = (log.head.seq, checkpoint.seq);
+        Err(LogError::CheckpointAhead { actual, expected }.into())
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
+    /// Reads the entries from where this log ends to the end of `file`; says whether `checkpoint` was among the heads.
+    fn follow(&mut self, file: &File, path: &Path, checkpoint: Option<LogHead>) -> Result<bool, VaultError> {
+        let mut input = BufReader::new(file);
+        input.seek(SeekFrom::Start(self.length)).map_err(FsError::at("can't read", path))?;
+        let mut covered = checkpoint == Some(self.head);
+        loop {
+            let mut line = Vec::new();
+            let limit = limits::LOG_LINE_BYTES as u64 + 1;
+            let read = input.by_ref().take(limit).read_until(b'\n', &mut line);
+            if read.map_err(FsError::at("can't read", path))? == 0 {
+                return Ok(covered);
+            }
+            // SPEC 11.3: a last line without its newline was never committed.
+            if line.last() != Some(&b'\n') && (line.len() as u64) < limit {
+                return Ok(covered);
+            }
+            let (entry, head) = self.head.follow(&line)?;
+            self.length += line.len() as u64;
+            covered |= checkpoint == Some(head);
+            self.head = head;
+            self.entries.push(entry);
+        }
+    }
+
     /// Appends an entry, durably, then moves the checkpoint.
     pub(super) fn append(&mut self, time: Time, event: Event, key: &SigningKey) -> Result<(), VaultError> {
-        let (line, entry, head) = self.head.append(time, event)?;
         let path = self.folder.join("entries.jsonl");
-        let mut file = OpenOptions::new().append(true).open(&path).map_err(FsError::at("can't open", &path))?;
+        let file = OpenOptions::new().read(true).append(true).open(&path);
+        let mut file = file.map_err(FsError::at("can't open", &path))?;
+        // Held for the moment that it takes to append, so waiting for it is short.
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(FsError::at("can't lock", &path))?;
+        self.follow(&file, &path, None)?;
+        let (line, entry, head) = self.head.append(time, event)?;
+        let failed = || FsError::at("can't append to", &path);
+        // What a killed command left of a line is no entry.
+        file.set_len(self.length).map_err(failed())?;
         if let Err(e) = file.write_all(&line).and_then(|()| file.sync_all()) {
-            // A torn line is no entry; cutting it off now spares the next command from doing so.
+            // The next one to append would do the same.
             let _ = file.set_len(self.length);
-            return Err(FsError::at("can't append to", &path)(e).into());
+            return Err(failed()(e).into());
         }
         if self.length == 0 {
             sync_folder(&self.folder)?;

@@ -39,9 +39,9 @@ use std::path::{Path, PathBuf};
 /// Whether a vault is opened to look or to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Several may look at once.
+    /// To look, or to check out: several may do so at once, even while another changes the vault.
     Read,
-    /// One at a time; leftovers of interrupted commands are cleared first.
+    /// To change its policy or bundles: one at a time. Leftovers of interrupted commands are cleared first.
     Write,
 }
 
@@ -207,7 +207,7 @@ impl Vault {
         };
         let card = Card::parse(&bytes)?;
         let identities = Identities::load(&root.join("secrets"), &card)?;
-        let log = log::Log::open(&root.join("log"), &card.key, access)?;
+        let log = log::Log::open(&root.join("log"), &card.key)?;
         let policy = policies::load(&root.join("policy"), log.entries())?;
         let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
         if access == Access::Write {

@@ -67,10 +67,18 @@ impl Incoming {
 const STAGING: &str = ".staging-";
 
 impl Vault {
-    /// Every bundle that the log names, in the log's order.
-    pub(crate) fn held(&self) -> impl DoubleEndedIterator<Item = Held<'_>> {
-        self.log().iter().filter_map(|entry| match &entry.event {
-            Event::Exported(exported) => Some(Held::Exported(exported)),
+    /// Every bundle that the log names, in the log's order, but for exports that came to nothing after all.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Held<'_>> {
+        let abandoned: HashSet<BundleId> = self
+            .log()
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::ExportAbandoned { bundle, .. } => bundle,
+                _ => None,
+            })
+            .collect();
+        self.log().iter().filter_map(move |entry| match &entry.event {
+            Event::Exported(exported) if !abandoned.contains(&exported.bundle) => Some(Held::Exported(exported)),
             Event::Imported(imported) => Some(Held::Imported(imported)),
             _ => None,
         })
