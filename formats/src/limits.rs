@@ -40,8 +40,8 @@ pub const ZSTD_WINDOW_LOG: u32 = 23;
 pub const ARTIFACTS: u64 = 1_000;
 /// The most entries (files, folders, links) in a bundle.
 pub const ENTRIES: u64 = 20_000_000;
-/// The most chunks in a bundle.
-pub const CHUNKS: u64 = 1 << 31;
+/// The most chunks in a bundle: 64 TiB at a mebibyte each. A reader holds 8 bytes of each.
+pub const CHUNKS: u64 = 1 << 26;
 /// The longest chunk in bytes, before coding.
 pub const CHUNK_BYTES: u32 = 4 << 20;
 /// The longest path in bytes.

@@ -1,10 +1,11 @@
 //! `RECOVER.txt`: how to check a bundle and open it without gapvault. It stands on every medium, named in the seal.
 
+use crate::ids::KeyFingerprint;
 use crate::names::{Label, VolumeName};
 
-/// The text for one bundle with the given label and volumes.
+/// The text for one bundle with the given label, volumes and exporter's key.
 #[must_use]
-pub fn text(label: &Label, volumes: &[VolumeName]) -> String {
+pub fn text(label: &Label, volumes: &[VolumeName], exporter: &KeyFingerprint) -> String {
     let sums: Vec<_> = volumes.iter().map(|v| format!("SHA256SUMS.{v}")).collect();
     let checks: String = sums
         .iter()
@@ -25,8 +26,8 @@ To check it, have a file `allowed_signers` of your own (never one that came with
 exporter's key, which you compared with its owner:
     exporter namespaces=\"seal@gapvault\" ecdsa-sha2-nistp256 AAAA...
 
-1. The signature over the seal. <key> in the file's name is the SHA-256 of the signer's public key.
-    ssh-keygen -Y verify -f \"$HOME/allowed_signers\" -I exporter -n seal@gapvault -s seal.json.*.sig < seal.json
+1. The signature over the seal. The file's name has the SHA-256 of the exporter's public key.
+    ssh-keygen -Y verify -f \"$HOME/allowed_signers\" -I exporter -n seal@gapvault -s seal.json.{exporter}.sig < seal.json
 
 2. The seal over the list of digests, and the list over the files (of the volumes that you have here).
 {checks}

@@ -23,6 +23,12 @@ pub(super) fn check(policy: &Policy) -> Result<(), PolicyError> {
         "two persons have the key",
         policy.persons.iter().flat_map(|p| &p.keys).map(crate::sshsig::PublicKey::fingerprint),
     )?;
+    // A card that copies another's label key would make the tags of two sites one.
+    for (i, site) in policy.sites.iter().enumerate() {
+        if let Some(other) = policy.sites[..i].iter().find(|s| s.label_key == site.label_key) {
+            return refuse(format!("sites {} and {} have one label key", other.name, site.name));
+        }
+    }
     if let Some(person) = policy.persons.iter().find(|p| p.keys.is_empty()) {
         return refuse(format!("person {} has no key", person.name));
     }

@@ -1,0 +1,65 @@
+//! The keys and names that the vectors are made of. The keys are public: never trust them.
+
+use gapvault_formats::agefile::{Identity, Recipient};
+use gapvault_formats::ids::{LabelKey, Nonce, TentKey};
+use gapvault_formats::names::TentName;
+use gapvault_formats::sshsig::SigningKey;
+use gapvault_formats::time::Time;
+
+/// What the signatures among the vectors are made over.
+pub(crate) const SIGNED: &[u8] = b"gapvault test vector\n";
+
+/// The P-256 key of the lab's person, as text.
+pub(crate) const P256: &str = include_str!("../../vectors/keys/test-only-p256");
+/// An Ed25519 key, as text.
+pub(crate) const ED25519: &str = include_str!("../../vectors/keys/test-only-ed25519");
+
+/// The age recipients of the two sites; nobody has the identities.
+pub(crate) const CLUSTER: &str = "age1h8wfyjcy9dspjlzlvejels907k7j5np07ss872ew00ggp0kfvg2stnjg07";
+pub(crate) const AUDITOR: &str = "age145pcqpjlcxnp3j8rjshqd754v6tkdrcg3q3vff7m04axh3j7qvfsh86hnp";
+
+pub(crate) fn signing_key(text: &str) -> SigningKey {
+    SigningKey::from_openssh(text).unwrap()
+}
+
+/// The text of the public half of a key.
+pub(crate) fn public(text: &str) -> String {
+    signing_key(text).public().unwrap().to_string()
+}
+
+pub(crate) fn recipient(text: &str) -> Recipient {
+    text.parse().unwrap()
+}
+
+pub(crate) fn bundle_identity() -> Identity {
+    let file = include_str!("../../vectors/keys/test-only-bundle.key");
+    Identity::from_secret(file.lines().last().unwrap()).unwrap()
+}
+
+pub(crate) fn nonce() -> Nonce {
+    Nonce::from_bytes([0x11; 32])
+}
+
+pub(crate) fn tent_key() -> TentKey {
+    TentKey::from_bytes([0x22; 32])
+}
+
+pub(crate) fn cluster_label_key() -> LabelKey {
+    LabelKey::from_bytes([0x33; 32])
+}
+
+pub(crate) fn auditor_label_key() -> LabelKey {
+    LabelKey::from_bytes([0x44; 32])
+}
+
+pub(crate) fn tent() -> TentName {
+    "aurora".parse().unwrap()
+}
+
+pub(crate) fn created() -> Time {
+    "2026-11-21T08:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn expires() -> Time {
+    "2026-12-21T08:00:00Z".parse().unwrap()
+}
