@@ -1,6 +1,7 @@
 //! What a bundle holds, by its keys, catalogue and index, each checked against the seal and against the others.
 
 use super::files::{BundleError, read_sealed};
+use super::witness::{Witness, Witnessed};
 use crate::error::explain;
 use crate::fs::{Folder, OpenError};
 use gapvault_formats::agefile::{AgeError, Identity};
@@ -14,7 +15,6 @@ use gapvault_formats::names::{ArtifactRef, PersonName, TentName};
 use gapvault_formats::padding;
 use gapvault_formats::seal::{BundleFile, Seal};
 use gapvault_formats::table;
-use std::fs::File;
 use std::io::Cursor;
 
 /// Why a bundle's descriptions are refused, though their bytes are those of the seal.
@@ -174,7 +174,7 @@ fn load_catalogue(
 ) -> Result<(Head, Vec<ArtifactContents>, Vec<u64>), ContentsError> {
     let file = BundleFile::Catalogue;
     let stanzas = &seal.predicate().stanzas;
-    let input = open(folder, &file)?;
+    let (input, witness) = open(folder, &file)?;
     let input = table::open(input, identity, stanzas.catalogue)
         .map_err(|fault| ContentsError::Age { file: file.clone(), fault })?;
     let mut reader = CatalogueReader::new(input)?;
@@ -218,6 +218,7 @@ fn load_catalogue(
             artifact.entries.push(entry);
         }
     }
+    witness.expect(folder, seal, &file)?;
     Ok((head, artifacts, sizes))
 }
 
@@ -230,7 +231,7 @@ fn load_index(
     artifacts: &mut [ArtifactContents],
 ) -> Result<Vec<ChunkRow>, ContentsError> {
     let file = BundleFile::Index;
-    let input = open(folder, &file)?;
+    let (input, witness) = open(folder, &file)?;
     let stanzas = seal.predicate().stanzas.index;
     let input =
         table::open(input, identity, stanzas).map_err(|fault| ContentsError::Age { file: file.clone(), fault })?;
@@ -266,8 +267,11 @@ fn load_index(
             }
             index::Record::Recipe(recipe) => {
                 for run in &recipe.runs {
-                    // The reader has checked that runs lie within the table.
-                    length += ends[(run.first + run.count) as usize] - ends[run.first as usize];
+                    // The reader has checked that runs lie within the table, and files within the catalogue.
+                    let bytes = ends[(run.first + run.count) as usize] - ends[run.first as usize];
+                    let size = sizes[recipe.file as usize];
+                    // At once, and not at the end: the sum of a hostile recipe's runs has no bound.
+                    length = add_up_to(length, bytes, size, &file)?;
                 }
                 if let Some((first, wanted)) = files.as_mut()
                     && recipe.file >= *first
@@ -286,12 +290,22 @@ fn load_index(
             index::Record::Head(_) | index::Record::End(_) => {}
         }
     }
+    witness.expect(folder, seal, &file)?;
     Ok(rows)
 }
 
-fn open(folder: &Folder, file: &BundleFile) -> Result<File, BundleError> {
+fn add_up_to(length: u64, bytes: u64, size: u64, file: &BundleFile) -> Result<u64, ContentsError> {
+    let sum = length.saturating_add(bytes);
+    if sum > size {
+        expect(file, "length of a recipe", &sum, "catalogue", &size)?
+    }
+    Ok(sum)
+}
+
+fn open(folder: &Folder, file: &BundleFile) -> Result<(Witnessed, Witness), BundleError> {
     let name = file.to_string();
-    folder.file(&name).map_err(|e: OpenError| BundleError::opening(folder, &name, e))
+    let file = folder.file(&name).map_err(|e: OpenError| BundleError::opening(folder, &name, e))?;
+    Ok(Witnessed::new(file))
 }
 
 fn expect<T: PartialEq + std::fmt::Display>(

@@ -121,7 +121,7 @@ explain!(BundleError, pass: [Fs], {
     ),
     Self::Extra { .. } | Self::TooMany { .. } => (Damaged, Some("a bundle's folder holds what its seal names and nothing else; find out who put it there")),
     Self::Header { .. } => (Damaged, Some("a recipient may have been added by somebody else; do not use this bundle")),
-    Self::Interrupted => (Other, None),
+    Self::Interrupted => (Other, Some("nothing was changed; run it again, and what was copied whole is not copied again")),
     Self::Irregular { .. } | Self::TooLong { .. } | Self::Size { .. } | Self::Digest { .. } | Self::PackLength { .. } => (Damaged, ALTERED),
 });
 
@@ -321,7 +321,7 @@ fn take_blocks<E: From<BundleError>>(
     Ok(())
 }
 
-fn expect_digest(path: &Path, subject: &Subject, actual: [u8; 32]) -> Result<(), BundleError> {
+pub(super) fn expect_digest(path: &Path, subject: &Subject, actual: [u8; 32]) -> Result<(), BundleError> {
     let (actual, expected) = (MediumDigest::from_bytes(actual), subject.sha256);
     if actual == expected {
         return Ok(());

@@ -6,6 +6,7 @@ mod find;
 mod judge;
 mod room;
 mod seal;
+mod witness;
 
 pub(crate) use contents::{ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, load, open_keys};
 pub(crate) use files::{Arrival, check_header, check_listing, deliver, digest_of};

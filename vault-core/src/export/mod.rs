@@ -102,6 +102,18 @@ pub enum ExportError {
         /// Which tent.
         tent: TentName,
     },
+    /// No folder to export to. (One is not made: a mount point whose medium is gone must not fill the disk below.)
+    #[error("{} is not a folder", path.display())]
+    NoMedium {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Something that is no folder where bundles stand.
+    #[error("{} is not a folder: links on a medium are never followed", path.display())]
+    Obstructed {
+        /// Where.
+        path: PathBuf,
+    },
     /// A pack size that the format does not have.
     #[error("packs of {pack_size} bytes: they must be a multiple of 64 KiB, from 64 KiB to 1 GiB")]
     PackSize {
@@ -155,6 +167,8 @@ explain!(ExportError, pass: [Vault, Fs, Room, Source], {
     Self::NotAnExporter { .. } => (Refused, Some("`gapvault tent new TENT` in this vault makes its own person an exporter")),
     Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
     Self::TooManyDestinations { .. } => (Usage, None),
+    Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
+    Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
     Self::PackSize { .. } | Self::Validity { .. } => (Usage, None),
     Self::TooLarge { .. } => (Usage, Some("use larger packs")),
     Self::Coding { .. } => (Other, Some("this machine's memory may be faulty: test it before exporting again")),
@@ -281,6 +295,7 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
         return Err(ExportError::NotAnExporter { person: person.clone(), tent: request.tent.clone() });
     }
     check_options(request)?;
+    target::check(&request.medium)?;
     let readers = |names: &[_], role| -> Vec<(&Site, Role)> {
         policy.sites.iter().filter(|s| names.contains(&s.name)).map(|s| (s, role)).collect()
     };

@@ -24,8 +24,6 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn create(medium: &Path, label: &Label) -> Result<Self, FsError> {
         let path = bundle_path(medium, label);
-        // Not `create_folder` for the medium itself: a mount point that is gone must not become a folder.
-        std::fs::metadata(medium).map_err(FsError::at("can't find medium", medium))?;
         create_folder(&path.join("packs"), 0o755)?;
         let folders = [medium.join("gapvault"), path.clone(), path.join("packs")].into();
         Ok(Self { path, folders })
@@ -100,6 +98,18 @@ fn bundle_path(medium: &Path, label: &Label) -> PathBuf {
     medium.join("gapvault").join(label.as_str())
 }
 
+/// Whether `medium` can be exported to: it is there, and nobody has put a link where its bundles stand.
+pub(super) fn check(medium: &Path) -> Result<(), ExportError> {
+    if !medium.is_dir() {
+        return Err(ExportError::NoMedium { path: medium.to_owned() });
+    }
+    let gapvault = medium.join("gapvault");
+    match gapvault.symlink_metadata() {
+        Ok(metadata) if !metadata.is_dir() => Err(ExportError::Obstructed { path: gapvault }),
+        _ => Ok(()),
+    }
+}
+
 /// Removes what an export left on the medium before it had a seal, and logs that it came to nothing.
 pub(super) fn abandon(vault: &mut Vault, medium: &Path, label: &Label) -> Result<(), ExportError> {
     let path = bundle_path(medium, label);
@@ -127,8 +137,8 @@ pub(super) fn clear_leftovers(vault: &mut Vault, medium: &Path) -> Result<(), Ex
         .collect();
     for label in begun {
         let path = bundle_path(medium, &label);
-        let unsealed = path.is_dir() && matches!(path.join(SEAL_NAME).try_exists(), Ok(false));
-        if unsealed {
+        let is_folder = path.symlink_metadata().is_ok_and(|m| m.is_dir());
+        if is_folder && matches!(path.join(SEAL_NAME).try_exists(), Ok(false)) {
             abandon(vault, medium, &label)?;
         }
     }

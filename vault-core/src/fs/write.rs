@@ -113,7 +113,8 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<(), FsError> {
 /// Removes a folder and what is in it; it is no error if it is gone. Read-only folders in it are opened first.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), FsError> {
     use std::os::unix::fs::PermissionsExt;
-    for entry in walkdir::WalkDir::new(path).into_iter().filter_map(Result::ok) {
+    // Not even the path itself is followed if somebody made it a link.
+    for entry in walkdir::WalkDir::new(path).follow_root_links(false).into_iter().filter_map(Result::ok) {
         if entry.file_type().is_dir() {
             // Removing reports what still can't be removed.
             let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700));

@@ -24,23 +24,23 @@ pub(super) fn store(folder: &Path, policy: &Policy, key: &SigningKey) -> Result<
     Ok(PolicyDigest::of(text.as_bytes()))
 }
 
-/// The policy in force: the last that the log names, with the digest that it names, signed by a root person.
+/// The policy in force: the last that the log names, with the digest that it names, signed by a root person of the one
+/// before it; the first by one of its own.
 pub(super) fn load(folder: &Path, log: &[Entry]) -> Result<Policy, VaultError> {
-    let named = log.iter().rev().find_map(|entry| match entry.event {
+    let mut named = log.iter().rev().filter_map(|entry| match entry.event {
         Event::Policy { epoch, digest } => Some((epoch, digest)),
         _ => None,
     });
-    let (epoch, expected) = named.ok_or_else(|| VaultError::NoPolicy { path: folder.to_owned() })?;
+    let (epoch, digest) = named.next().ok_or_else(|| VaultError::NoPolicy { path: folder.to_owned() })?;
+    let (bytes, policy) = load_named(folder, epoch, digest)?;
+    let before = named.next().map(|(epoch, digest)| load_named(folder, epoch, digest)).transpose()?;
+    let root = before.as_ref().map_or(&policy, |(_, before)| before);
+
     let path = path(folder, epoch, "toml");
-    let bytes = read(&path, limits::POLICY_BYTES)?;
-    let actual = PolicyDigest::of(&bytes);
-    if actual != expected {
-        return Err(VaultError::PolicyDigest { path, actual, expected });
-    }
-    let policy = Policy::parse(&bytes)?;
     let signature = read(&path.with_extension("toml.sig"), limits::SIGNATURE_BYTES)?;
     let verified = Signature::parse(&signature).and_then(|signature| {
-        let person = policy.person_of(signature.key()).filter(|p| policy.root.persons.contains(&p.name));
+        // SPEC 10.3: a new policy can't name its own signer.
+        let person = root.person_of(signature.key()).filter(|p| root.root.persons.contains(&p.name));
         person.ok_or(SshError::OtherKey)?;
         signature.verify(signature.key(), Namespace::Policy, &bytes)
     });
@@ -48,6 +48,18 @@ pub(super) fn load(folder: &Path, log: &[Entry]) -> Result<Policy, VaultError> {
         Ok(()) => Ok(policy),
         Err(fault) => Err(VaultError::PolicySignature { path, fault }),
     }
+}
+
+/// The policy of an epoch, if it has the digest that the log names.
+fn load_named(folder: &Path, epoch: u64, expected: PolicyDigest) -> Result<(Vec<u8>, Policy), VaultError> {
+    let path = path(folder, epoch, "toml");
+    let bytes = read(&path, limits::POLICY_BYTES)?;
+    let actual = PolicyDigest::of(&bytes);
+    if actual != expected {
+        return Err(VaultError::PolicyDigest { path, actual, expected });
+    }
+    let policy = Policy::parse(&bytes)?;
+    Ok((bytes, policy))
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, VaultError> {
