@@ -101,7 +101,10 @@ pub fn import(vault: &mut Vault, bundle: &Bundle, observer: &dyn Observer) -> Re
             Err(refuse(vault, Some(id), error)?)
         }
         // Not the bundle's fault: what is staged whole need not be copied again.
-        Err(error) => Err(error),
+        Err(error) => {
+            incoming.leave();
+            Err(error)
+        }
     }
 }
 

@@ -58,6 +58,12 @@ impl Incoming {
         sync_folder(&self.bundles)
     }
 
+    /// Leaves it to the next attempt, if anything is in it.
+    pub(crate) fn leave(self) {
+        // Only an empty folder can be removed in this way.
+        let _ = std::fs::remove_dir(&self.staging);
+    }
+
     /// Removes it.
     pub(crate) fn discard(self) -> Result<(), FsError> {
         remove_tree(&self.staging)
