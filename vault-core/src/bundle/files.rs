@@ -29,12 +29,20 @@ pub enum BundleError {
         file: String,
     },
     /// A link, fifo, socket or device where a file should be.
-    #[error("{file} of bundle {} is not a regular file: links on a medium are never followed", path.display())]
+    #[error("{file} of bundle {} is not a regular file: links are never followed", path.display())]
     Irregular {
         /// The bundle's folder.
         path: PathBuf,
         /// Which file.
         file: String,
+    },
+    /// A link or something else where a folder should be.
+    #[error("{folder} of bundle {} is not a folder: links are never followed", path.display())]
+    NotAFolder {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// Which folder in it.
+        folder: String,
     },
     /// Something that the seal does not name.
     #[error("{name} in bundle {} is not named by its seal", path.display())]
@@ -122,7 +130,7 @@ explain!(BundleError, pass: [Fs], {
     Self::Extra { .. } | Self::TooMany { .. } => (Damaged, Some("a bundle's folder holds what its seal names and nothing else; find out who put it there")),
     Self::Header { .. } => (Damaged, Some("a recipient may have been added by somebody else; do not use this bundle")),
     Self::Interrupted => (Other, Some("nothing was changed; run it again, and what was copied whole is not copied again")),
-    Self::Irregular { .. } | Self::TooLong { .. } | Self::Size { .. } | Self::Digest { .. } | Self::PackLength { .. } => (Damaged, ALTERED),
+    Self::Irregular { .. } | Self::NotAFolder { .. } | Self::TooLong { .. } | Self::Size { .. } | Self::Digest { .. } | Self::PackLength { .. } => (Damaged, ALTERED),
 });
 
 impl BundleError {
@@ -153,7 +161,7 @@ pub(crate) fn check_listing(bundle: &Bundle, seal: &Seal, sealed: &SealedBundle)
         .chain(sealed.signatures.keys().cloned())
         .collect();
     let mut found = BTreeSet::new();
-    list(&bundle.folder, "", &names, &mut found)?;
+    list(&bundle.folder, bundle.path(), "", &names, &mut found)?;
     if let Some(extra) = found.iter().find(|name| !names.contains(*name)) {
         return Err(BundleError::Extra { path: path(), name: extra.clone() });
     }
@@ -163,9 +171,10 @@ pub(crate) fn check_listing(bundle: &Bundle, seal: &Seal, sealed: &SealedBundle)
     }
 }
 
-/// Collects the names below `folder`, going only into folders that some expected name lies in.
+/// Collects the names below `folder` of the bundle at `path`, going only into folders that some expected name lies in.
 fn list(
     folder: &Folder,
+    path: &Path,
     prefix: &str,
     names: &BTreeSet<String>,
     found: &mut BTreeSet<String>,
@@ -177,12 +186,16 @@ fn list(
         let full = format!("{prefix}{name}");
         let below = format!("{full}/");
         let expected_below = names.range(below.clone()..).next().is_some_and(|n| n.starts_with(&below));
-        if is_folder && expected_below {
-            let inner = folder.folder(&name).map_err(|e| BundleError::opening(folder, &name, e))?;
-            list(&inner, &below, names, found)?;
-        } else {
+        if !expected_below {
             found.insert(full);
+            continue;
         }
+        let inner = match folder.folder(&name) {
+            Ok(inner) if is_folder => inner,
+            Err(OpenError::Fs(e)) => return Err(e.into()),
+            _ => return Err(BundleError::NotAFolder { path: path.to_owned(), folder: full }),
+        };
+        list(&inner, path, &below, names, found)?;
     }
     Ok(())
 }
