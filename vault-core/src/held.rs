@@ -11,6 +11,8 @@ use gapvault_formats::keys::Keys;
 use gapvault_formats::limits;
 use gapvault_formats::names::ArtifactRef;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// Why an artifact of the vault can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -20,13 +22,21 @@ pub enum HeldError {
     Fs(#[from] FsError),
     /// A file is missing or was altered.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(BundleError),
     /// The seal is not one.
     #[error(transparent)]
     Seal(#[from] SealReadError),
     /// Its descriptions don't open or are refused.
     #[error(transparent)]
-    Contents(#[from] ContentsError),
+    Contents(ContentsError),
+    /// The bundle that the log names is not there.
+    #[error("bundle {bundle} is in the log, but {} is missing", path.display())]
+    Gone {
+        /// Which bundle.
+        bundle: BundleId,
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// The log knows no such artifact.
     #[error("this vault holds no artifact {artifact}")]
     NoArtifact {
@@ -51,11 +61,35 @@ pub enum HeldError {
     },
 }
 
-explain!(HeldError, pass: [Fs, Bundle, Seal, Contents], {
+const ALTERED: Option<&str> = Some(
+    "the vault's copy is damaged, or somebody changed it: import the bundle again into a new vault, and find out which of the two it was",
+);
+
+explain!(HeldError, pass: [Fs, Seal, Contents], {
+    Self::Bundle(BundleError::Interrupted) => (Other, None),
+    // What may come on another medium elsewhere is just not there in a vault.
+    Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
     Self::NoArtifact { .. } => (Other, Some("`gapvault list` shows what it holds")),
     Self::Ambiguous { .. } => (Usage, Some("name one of them with --bundle")),
-    Self::Altered { .. } => (Damaged, Some("somebody changed the vault's files: import the bundle again into a new vault, and find out who")),
 });
+
+impl From<BundleError> for HeldError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Fs(error) => Self::Fs(error),
+            error => Self::Bundle(error),
+        }
+    }
+}
+
+impl From<ContentsError> for HeldError {
+    fn from(error: ContentsError) -> Self {
+        match error {
+            ContentsError::Bundle(error) => error.into(),
+            error => Self::Contents(error),
+        }
+    }
+}
 
 /// An opened bundle of the vault.
 pub(crate) struct Opened {
@@ -90,7 +124,13 @@ pub(crate) fn find_held<'v>(
 
 /// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
 pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
-    let folder = Folder::open(&vault.bundle_path(&held.bundle()))?;
+    let path = vault.bundle_path(&held.bundle());
+    let folder = match Folder::open(&path) {
+        Err(e) if e.source.kind() == ErrorKind::NotFound => {
+            return Err(HeldError::Gone { bundle: held.bundle(), path });
+        }
+        folder => folder?,
+    };
     let limit = limits::SEAL_BYTES;
     let bytes = folder.read(SEAL_NAME, limit).map_err(|e| BundleError::opening(&folder, SEAL_NAME, e))?;
     let bytes = bytes.unwrap_or_default();

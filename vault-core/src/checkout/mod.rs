@@ -15,6 +15,7 @@ use gapvault_formats::custody;
 use gapvault_formats::ids::{BundleId, ChunkId, FileDigest, to_hex};
 use gapvault_formats::names::{ArtifactRef, SiteName, TentName};
 use gapvault_formats::relpath::RelPath;
+use gapvault_formats::seal::BundleFile;
 use std::path::{Path, PathBuf};
 
 /// Why an artifact is not checked out. The destination is as it was.
@@ -61,7 +62,7 @@ pub enum CheckoutError {
         artifact: ArtifactRef,
     },
     /// A pack can't be opened or read.
-    #[error("pack {pack} of bundle {bundle}: {fault}")]
+    #[error("{} of bundle {bundle}: {fault}", BundleFile::Pack(*pack))]
     Pack {
         /// Which pack.
         pack: u64,
@@ -71,16 +72,27 @@ pub enum CheckoutError {
         fault: String,
     },
     /// A chunk does not decode.
-    #[error("chunk {id} does not decode: {fault}")]
+    #[error("chunk {id}, which begins in {} of bundle {bundle}, does not decode: {fault}", BundleFile::Pack(*pack))]
     Decode {
+        /// The pack that it begins in.
+        pack: u64,
+        /// Of which bundle.
+        bundle: BundleId,
         /// Which chunk.
         id: ChunkId,
         /// Why.
         fault: DecodeError,
     },
     /// A chunk decodes to other bytes than its id stands for.
-    #[error("a chunk decodes to {actual}, the index says {expected}")]
+    #[error(
+        "a chunk that begins in {} of bundle {bundle} decodes to {actual}, the index says {expected}",
+        BundleFile::Pack(*pack)
+    )]
     Chunk {
+        /// The pack that it begins in.
+        pack: u64,
+        /// Of which bundle.
+        bundle: BundleId,
         /// The id of what it decodes to.
         actual: ChunkId,
         /// The id in the index.

@@ -90,13 +90,17 @@ fn decode_batches(
     while let Some((batch, mut decoded)) = stop.receive(work) {
         for chunk in batch.pieces.iter().filter_map(|piece| piece.chunk) {
             let chunk = &chunks[chunk];
+            let (pack, bundle) = (chunk.offset / source.seal.predicate().stream.pack, source.bundle);
             stream.read(chunk, &mut coded)?;
-            coder
-                .decode(chunk.coding, &coded, chunk.length, &mut plain)
-                .map_err(|fault| CheckoutError::Decode { id: chunk.id, fault })?;
+            coder.decode(chunk.coding, &coded, chunk.length, &mut plain).map_err(|fault| CheckoutError::Decode {
+                pack,
+                bundle,
+                id: chunk.id,
+                fault,
+            })?;
             let actual = source.keys.tent_key.chunk_id(&plain);
             if actual != chunk.id {
-                return Err(CheckoutError::Chunk { actual, expected: chunk.id });
+                return Err(CheckoutError::Chunk { pack, bundle, actual, expected: chunk.id });
             }
             decoded.extend_from_slice(&plain);
         }
