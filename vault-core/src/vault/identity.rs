@@ -1,7 +1,6 @@
 //! The vault's private keys.
 
 use super::VaultError;
-use crate::error::FsError;
 use crate::fs::write_new;
 use gapvault_formats::agefile::Identity;
 use gapvault_formats::card::Card;
@@ -43,5 +42,7 @@ impl Identities {
 
 /// The text of a small secret file of this vault.
 pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, VaultError> {
-    Ok(Zeroizing::new(std::fs::read_to_string(path).map_err(FsError::at("can't read", path))?))
+    let bytes = Zeroizing::new(std::fs::read(path).map_err(VaultError::opening(path))?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| VaultError::Secret { path: path.to_owned() })?;
+    Ok(Zeroizing::new(text.to_owned()))
 }

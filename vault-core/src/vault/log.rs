@@ -41,12 +41,12 @@ impl Log {
         // The checkpoint first: it never runs ahead of the entries, not even while another command appends.
         let path = folder.join("checkpoint");
         let mut checkpoint = Vec::new();
-        let file = File::open(&path).map_err(FsError::at("can't open", &path))?;
+        let file = File::open(&path).map_err(VaultError::opening(&path))?;
         file.take(limits::SIGNATURE_BYTES).read_to_end(&mut checkpoint).map_err(FsError::at("can't read", &path))?;
         let checkpoint = LogHead::from_checkpoint(&checkpoint, key)?;
 
         let path = folder.join("entries.jsonl");
-        let file = File::open(&path).map_err(FsError::at("can't open", &path))?;
+        let file = File::open(&path).map_err(VaultError::opening(&path))?;
         let mut log = Self::empty(folder);
         if log.follow(&file, &path, Some(checkpoint))? {
             return Ok(log);

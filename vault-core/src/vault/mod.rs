@@ -26,7 +26,7 @@ use crate::error::{FsError, explain};
 use crate::fs::{create_folder, remove_tree, rename_new, sync_folder, write_new};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::custody::{Entry, Event, LogError};
-use gapvault_formats::ids::{LabelKey, PolicyDigest};
+use gapvault_formats::ids::{CardFingerprint, LabelKey, PolicyDigest};
 use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName};
 use gapvault_formats::policy::{Policy, PolicyError};
@@ -76,6 +76,12 @@ pub enum VaultError {
         /// Where.
         path: PathBuf,
     },
+    /// A file is gone that every vault has.
+    #[error("{} is missing from the vault", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Somebody else is changing it.
     #[error("vault {} is in use by another command", path.display())]
     Locked {
@@ -85,6 +91,14 @@ pub enum VaultError {
     /// Its own card is damaged.
     #[error("the vault's own card: {0}")]
     Card(#[from] CardError),
+    /// The card is not the one that the vault was made with.
+    #[error("the vault's own card has fingerprint {actual}, the log says {expected}")]
+    OtherCard {
+        /// What it has.
+        actual: CardFingerprint,
+        /// What the log says.
+        expected: CardFingerprint,
+    },
     /// A secret is damaged or does not belong to the card.
     #[error("{}: not the vault's own key", path.display())]
     Secret {
@@ -133,7 +147,7 @@ explain!(VaultError, pass: [Fs], {
     Self::Exists { .. } => (Usage, Some("name a folder that does not exist yet")),
     Self::NotAVault { .. } => (Usage, Some("make one with `gapvault init DIR --site NAME`, or name another with --vault")),
     Self::Locked { .. } => (Other, Some("wait until it is done, then try again")),
-    Self::Card(_) | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
+    Self::Missing { .. } | Self::Card(_) | Self::OtherCard { .. } | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
     Self::Log(_) => (Damaged, Some("compare with a backup of the vault; nothing was changed by this command")),
     Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
     Self::PolicySignature { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
@@ -208,6 +222,12 @@ impl Vault {
         let card = Card::parse(&bytes)?;
         let identities = Identities::load(&root.join("secrets"), &card)?;
         let log = log::Log::open(&root.join("log"), &card.key)?;
+        // Site and label key decide which bundles are for this vault; nothing but the log vouches for them.
+        if let Some(Event::Init { card: expected, .. }) = log.entries().first().map(|entry| &entry.event)
+            && *expected != card.fingerprint()
+        {
+            return Err(VaultError::OtherCard { actual: card.fingerprint(), expected: *expected });
+        }
         let policy = policies::load(&root.join("policy"), log.entries())?;
         let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
         if access == Access::Write {
@@ -262,6 +282,16 @@ impl Vault {
         self.record(Event::Policy { epoch: policy.epoch, digest })?;
         self.policy = policy;
         Ok(())
+    }
+}
+
+impl VaultError {
+    /// For use with `map_err` where a file is opened that every vault has.
+    fn opening(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
+            _ => FsError::at("can't open", path)(source).into(),
+        }
     }
 }
 
