@@ -5,3 +5,7 @@ mod support;
 
 mod crossing;
 mod readme;
+mod tamper_extras;
+mod tamper_medium;
+mod tamper_sealed;
+mod tamper_signatures;

@@ -1,5 +1,8 @@
 //! A lab, a cluster and a stick, and a way to run the program on them.
 
+pub mod reseal;
+pub mod untouched;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
