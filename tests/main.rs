@@ -5,7 +5,11 @@ mod support;
 
 mod crossing;
 mod readme;
+mod tamper_admission;
 mod tamper_extras;
+mod tamper_log;
 mod tamper_medium;
 mod tamper_sealed;
 mod tamper_signatures;
+mod tamper_trust;
+mod tamper_vault;
