@@ -291,7 +291,7 @@ impl Rules {
                 if !self.artifacts.insert(artifact.artifact.clone()) {
                     return Err(CatalogueError::Artifact { artifact: artifact.artifact.clone() });
                 }
-                check_provenance(&artifact.provenance)?;
+                artifact.provenance.check()?;
             }
             Record::Folder(Folder { path, mode }) => {
                 self.found.folders += 1;
@@ -342,17 +342,21 @@ fn within(what: &'static str, actual: u64, limit: u64) -> Result<(), CatalogueEr
     if actual > limit { Err(CatalogueError::Limit { what, actual, limit }) } else { Ok(()) }
 }
 
-fn check_provenance(p: &Provenance) -> Result<(), CatalogueError> {
-    within("notes", p.notes.len() as u64, limits::NOTES as u64)?;
-    within("parents", p.parents.len() as u64, limits::NOTES as u64)?;
-    let notes = p.notes.iter().flat_map(|n| [("a note's key", &n.key), ("a note's value", &n.value)]);
-    let texts = [("the host", &p.host), ("the tool", &p.tool)].into_iter();
-    for (what, text) in texts.chain(p.licence.iter().map(|l| ("the licence", l))).chain(notes) {
-        if text.len() > limits::TEXT_BYTES || text.chars().any(char::is_control) {
-            return Err(CatalogueError::Text { what });
+impl Provenance {
+    /// Whether a catalogue takes it: not too much text, and no control characters.
+    pub fn check(&self) -> Result<(), CatalogueError> {
+        let Self { host, tool, licence, parents, notes } = self;
+        within("notes", notes.len() as u64, limits::NOTES as u64)?;
+        within("parents", parents.len() as u64, limits::NOTES as u64)?;
+        let notes = notes.iter().flat_map(|n| [("a note's key", &n.key), ("a note's value", &n.value)]);
+        let texts = [("the host", host), ("the tool", tool)].into_iter();
+        for (what, text) in texts.chain(licence.iter().map(|l| ("the licence", l))).chain(notes) {
+            if text.len() > limits::TEXT_BYTES || text.chars().any(char::is_control) {
+                return Err(CatalogueError::Text { what });
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Writes a catalogue, refusing what a reader would refuse.

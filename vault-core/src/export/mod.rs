@@ -21,6 +21,7 @@ use gapvault_formats::policy::Site;
 use gapvault_formats::relpath::PathError;
 use gapvault_formats::seal::SealError;
 use gapvault_formats::time::Time;
+use gapvault_formats::tree::TreeError;
 use gapvault_formats::{limits, padding};
 use std::path::PathBuf;
 
@@ -206,6 +207,12 @@ pub enum SourceError {
         /// Where.
         path: PathBuf,
     },
+    /// A link to a folder that it stands in, that should be followed.
+    #[error("link {} leads back to a folder that it stands in", path.display())]
+    Loop {
+        /// Where.
+        path: PathBuf,
+    },
     /// A name that can't cross.
     #[error("{}: {fault}", path.display())]
     Name {
@@ -220,6 +227,9 @@ pub enum SourceError {
         /// Where.
         path: PathBuf,
     },
+    /// Two names that some file systems take for one.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// Two paths with one name.
     #[error("{} and another of the given paths have one name", path.display())]
     Twice {
@@ -250,7 +260,10 @@ explain!(SourceError, pass: [Fs], {
     Self::Changed { .. } => (Other, Some("export again when nobody writes to it any more")),
     Self::Name { .. } | Self::NotUtf8 { .. } | Self::Twice { .. } => (Usage, Some("rename it, or export a folder of its own")),
     Self::Mode { .. } => (Usage, Some("chmod it to plain permissions")),
-    Self::Special { .. } | Self::Dangling { .. } | Self::TooMany => (Usage, None),
+    Self::Tree(_) => (Usage, Some("some file systems hold them for one and would lose a file: rename one of them")),
+    Self::Special { .. } => (Usage, Some("move it out of the folder, or export the other files by their paths")),
+    Self::Dangling { .. } | Self::Loop { .. } => (Usage, Some("remove it; without --follow-links, a link inside the artifact is exported as it is")),
+    Self::TooMany => (Usage, None),
 });
 
 /// What was exported.
@@ -296,6 +309,7 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
     }
     check_options(request)?;
     target::check(&request.medium)?;
+    request.provenance.check()?;
     let readers = |names: &[_], role| -> Vec<(&Site, Role)> {
         policy.sites.iter().filter(|s| names.contains(&s.name)).map(|s| (s, role)).collect()
     };

@@ -6,6 +6,7 @@ use crate::observe::Observer;
 use gapvault_formats::catalogue::Totals;
 use gapvault_formats::limits;
 use gapvault_formats::relpath::{LinkTarget, RelPath};
+use gapvault_formats::tree::TreeOrder;
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -56,7 +57,7 @@ impl State {
             size: m.len(),
             modified: (m.mtime(), m.mtime_nsec()),
             changed: (m.ctime(), m.ctime_nsec()),
-            identity: (m.dev(), m.ino()),
+            identity: identity(m),
         }
     }
 
@@ -112,6 +113,9 @@ pub(super) fn walk(paths: &[PathBuf], follow: bool, observer: &dyn Observer) -> 
     }
     // Depth first, siblings by their bytes: the order of the catalogue.
     walk.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    // The catalogue refuses names that collide; now is the time to say so, not when everything has been written.
+    let mut order = TreeOrder::default();
+    walk.entries.iter().try_for_each(|e| order.enter(&e.path, matches!(e.kind, Kind::Folder { .. })))?;
     Ok(Source { entries: walk.entries, bytes: walk.bytes })
 }
 
@@ -130,12 +134,7 @@ impl Walk<'_> {
         relative: Option<&RelPath>,
         above: &mut Vec<(u64, u64)>,
     ) -> Result<(), SourceError> {
-        let metadata = std::fs::metadata(folder).map_err(FsError::at("can't look at", folder))?;
-        let identity = (metadata.dev(), metadata.ino());
-        if above.contains(&identity) {
-            return Err(SourceError::Dangling { path: folder.to_owned() });
-        }
-        above.push(identity);
+        above.push(identity(&std::fs::metadata(folder).map_err(FsError::at("can't look at", folder))?));
         for entry in walkdir::WalkDir::new(folder).min_depth(1).max_depth(1) {
             let entry = entry.map_err(FsError::at("can't list", folder))?;
             let name = entry.file_name().to_str();
@@ -159,6 +158,9 @@ impl Walk<'_> {
         if self.follow {
             let real = path.canonicalize().map_err(|_| SourceError::Dangling { path: path.to_owned() })?;
             let metadata = std::fs::metadata(&real).map_err(failed())?;
+            if above.contains(&identity(&metadata)) {
+                return Err(SourceError::Loop { path: path.to_owned() });
+            }
             return self.regular(&real, relative, &metadata, above);
         }
         let target = std::fs::read_link(path).map_err(failed())?;
@@ -204,6 +206,11 @@ impl Walk<'_> {
         self.entries.push(Entry { path: relative, kind: Kind::File(file) });
         Ok(())
     }
+}
+
+/// What tells one file or folder from every other on this machine.
+fn identity(m: &Metadata) -> (u64, u64) {
+    (m.dev(), m.ino())
 }
 
 fn checked<T>(path: &Path, relative: Result<T, gapvault_formats::relpath::PathError>) -> Result<T, SourceError> {
