@@ -65,7 +65,7 @@ impl Explain for FsError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some room, or use a larger medium",
             io::ErrorKind::ReadOnlyFilesystem => "mount it for writing, or name another place",
             io::ErrorKind::FileTooLarge => "this file system does not take files that large",
-            io::ErrorKind::PermissionDenied => "check who owns it and who may write there",
+            io::ErrorKind::PermissionDenied => "check who owns it, and who may read and write there",
             _ if self.kind() == Kind::Medium => "check that the medium is still connected; the rest is untouched",
             _ => return None,
         };

@@ -43,6 +43,14 @@ pub enum HeldError {
         /// What was asked for.
         artifact: ArtifactRef,
     },
+    /// The bundle that was named does not hold it.
+    #[error("this vault holds no bundle {bundle} with {artifact} in it")]
+    NotInBundle {
+        /// What was asked for.
+        artifact: ArtifactRef,
+        /// Where.
+        bundle: BundleId,
+    },
     /// Several bundles hold an artifact of that name and version.
     #[error("{artifact} is in several bundles: {bundles}")]
     Ambiguous {
@@ -69,7 +77,7 @@ explain!(HeldError, pass: [Fs, Seal, Contents], {
     Self::Bundle(BundleError::Interrupted) => (Other, None),
     // What may come on another medium elsewhere is just not there in a vault.
     Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
-    Self::NoArtifact { .. } => (Other, Some("`gapvault list` shows what it holds")),
+    Self::NoArtifact { .. } | Self::NotInBundle { .. } => (Other, Some("`gapvault list` shows what it holds")),
     Self::Ambiguous { .. } => (Usage, Some("name one of them with --bundle")),
 });
 
@@ -113,7 +121,10 @@ pub(crate) fn find_held<'v>(
         vault.held().filter(holds).partition(|held| matches!(held, Held::Imported(_)));
     let found = if imported.is_empty() { exported } else { imported };
     match found.as_slice() {
-        [] => Err(HeldError::NoArtifact { artifact: artifact.clone() }),
+        [] => Err(match bundle {
+            Some(bundle) => HeldError::NotInBundle { artifact: artifact.clone(), bundle: *bundle },
+            None => HeldError::NoArtifact { artifact: artifact.clone() },
+        }),
         [one] => Ok(*one),
         several => {
             let bundles: Vec<_> = several.iter().map(|held| held.bundle().to_string()).collect();
