@@ -11,7 +11,10 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ui::answer_arguments(&error),
+    };
     let ui = ui::Ui::new(cli.global.json, cli.global.progress);
     match commands::run(cli, &ui) {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,14 +47,18 @@ impl Ui {
             eprint_line(&format!("hint: {}", printable(hint)));
         }
         if self.json && !failure.told {
-            #[derive(Serialize)]
-            struct Failed<'a> {
-                error: &'a Failure,
-            }
             // The exit code says it even if nobody reads the object.
-            let _ = self.result(&Failed { error: failure }, "");
+            let _ = self.tell_failure(failure);
         }
         ExitCode::from(failure.exit_code())
+    }
+
+    fn tell_failure(&self, failure: &Failure) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Failed<'a> {
+            error: &'a Failure,
+        }
+        self.result(&Failed { error: failure }, "")
     }
 
     /// Asks a yes-or-no question; `None` where there is nobody to ask.
@@ -76,6 +80,23 @@ impl Ui {
             done => done.map_err(|e| Failure::io("can't write to standard output", &e)),
         }
     }
+}
+
+/// Answers arguments that are no command: help, the version, or what is wrong with them.
+pub(crate) fn answer_arguments(error: &clap::Error) -> ExitCode {
+    // Where nobody listens there is nobody to tell.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let failure = Failure::usage(message, "`gapvault help` shows the commands and their arguments");
+    // Arguments that did not parse can't say what they mean by it; this is the only thing that it can be.
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let _ = Ui::new(true, ProgressMode::None).tell_failure(&failure);
+    }
+    ExitCode::from(failure.exit_code())
 }
 
 /// A line to stderr; where that is closed there is nobody to tell.

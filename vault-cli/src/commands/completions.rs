@@ -2,8 +2,10 @@
 
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::ui::Ui;
 use clap::CommandFactory;
 use clap_complete::Shell;
+use serde::Serialize;
 
 /// Prints a completion script for a shell.
 #[derive(Debug, clap::Args)]
@@ -13,9 +15,15 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+#[derive(Serialize)]
+struct Made<'a> {
+    shell: String,
+    script: &'a str,
+}
+
+pub(crate) fn run(args: &CompletionsArgs, ui: &Ui) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "gapvault", &mut script);
-    std::io::Write::write_all(&mut std::io::stdout().lock(), &script)
-        .map_err(|e| Failure::io("can't write to standard output", &e))
+    let script = String::from_utf8_lossy(&script);
+    ui.result(&Made { shell: args.shell.to_string(), script: &script }, &script)
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Show(args) => show::run(&args, &global, ui),
         Command::Checkout(args) => checkout::run(&args, &global, ui),
         Command::Log(args) => log::run(&args, &global, ui),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, ui),
     }
 }
 

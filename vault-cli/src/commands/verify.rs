@@ -59,6 +59,13 @@ struct ToldSigner {
 }
 
 pub(crate) fn run(args: &VerifyArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    if global.vault.is_none() && !args.integrity_only {
+        let message = "no vault is named, so there is no policy to judge by";
+        return Err(Failure::usage(
+            message,
+            "name one with --vault DIR, or check the bytes alone with --integrity-only",
+        ));
+    }
     let vault = if args.integrity_only { None } else { Some(global.open(Access::Read)?) };
     args.medium.each(ui, |bundle| {
         let verified = verify(vault.as_ref(), bundle, ui.observer())?;
