@@ -3,8 +3,11 @@
 
 mod support;
 
+mod changing;
 mod crossing;
 mod readme;
+mod round_trip;
+mod source;
 mod tamper_admission;
 mod tamper_extras;
 mod tamper_log;

@@ -2,8 +2,11 @@
 
 pub mod reseal;
 pub mod untouched;
+pub mod tools;
+pub mod trees;
 
 use std::ffi::OsStr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -202,18 +205,30 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// Whether two trees hold the same: names, contents, links, and who may execute what.
+/// Whether two trees hold the same: names, contents, links, and modes as far as this process's umask goes.
 #[track_caller]
 pub fn assert_same_tree(a: &Path, b: &Path) {
     let (left, right) = (snapshot(a), snapshot(b));
     let names = |tree: &[(PathBuf, Vec<u8>)]| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(&left), names(&right));
+    let umask = umask();
     for ((path, one), (_, other)) in left.iter().zip(&right) {
         assert!(one == other, "{} differs", path.display());
-        let executable = |root: &Path| {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::symlink_metadata(root.join(path)).unwrap().permissions().mode() & 0o111
-        };
-        assert_eq!(executable(a), executable(b), "{}", path.display());
+        let kind_and_mode = |root: &Path| std::fs::symlink_metadata(root.join(path)).unwrap().mode() & !umask;
+        let (one, other) = (kind_and_mode(a), kind_and_mode(b));
+        assert!(one == other, "{} has mode {one:o} and {other:o}", path.display());
     }
+}
+
+/// The permission bits that new files don't get.
+fn umask() -> u32 {
+    let folder = tempfile::tempdir().unwrap();
+    let probe = folder.path().join("probe");
+    std::fs::create_dir(&probe).unwrap();
+    !std::fs::metadata(probe).unwrap().mode() & 0o777
+}
+
+/// Sets the mode of a file or folder.
+pub fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
