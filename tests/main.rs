@@ -8,6 +8,7 @@ mod crossing;
 mod readme;
 mod round_trip;
 mod source;
+mod stock_tools;
 mod tamper_admission;
 mod tamper_extras;
 mod tamper_log;
