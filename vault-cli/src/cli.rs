@@ -13,18 +13,26 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Across the gap:
-  gapvault init lab --site lab                            on the connected side
-  gapvault init cluster --site cluster-b                  on the offline side
-  gapvault --vault lab card > lab.card                    carry both cards across, compare fingerprints
+  gapvault init lab --site lab                  on the connected side
+  gapvault init cluster --site cluster-b        on the offline side
+  gapvault --vault lab card > lab.card          carry both cards across,
+  gapvault --vault cluster card > cluster.card  and compare their fingerprints
   gapvault --vault lab tent new aurora
   gapvault --vault lab trust cluster.card --tent aurora --role member
   gapvault --vault cluster trust lab.card --tent aurora --role exporter
-  gapvault --vault lab export ./checkpoint --name llama-ft:step-4000 --tent aurora --to /media/usb
+  gapvault --vault lab export ./checkpoint --name llama-ft:step-4000 \\
+    --tent aurora --to /media/usb
   gapvault --vault cluster import /media/usb
   gapvault --vault cluster checkout llama-ft:step-4000 ./models/llama-ft
 
-Exit codes: 0 done; 1 other failure; 2 usage; 3 damaged or altered data; 4 refused by policy or trust;
-5 a volume or an earlier bundle is missing; 6 medium or file system full, gone or read-only.";
+Exit codes:
+  0  done
+  1  other failure
+  2  usage
+  3  damaged or altered data
+  4  refused by policy or trust
+  5  a volume or an earlier bundle is missing
+  6  medium or file system full, gone or read-only";
 
 /// Moves model weights and datasets across an air gap as encrypted, signed bundles.
 #[derive(Debug, Parser)]
@@ -38,6 +46,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The vault to work with
     #[arg(long, global = true, value_name = "DIR", env = "GAPVAULT_DIR")]
@@ -65,31 +74,19 @@ impl Global {
     }
 }
 
-/// What to do.
+/// What to do. What help says of a command stands at its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a vault: new keys, and a policy that denies everything
     Init(InitArgs),
-    /// Print this site's card: the public keys to carry across
     Card(CardArgs),
-    /// Make and list tents, the compartments that content belongs to
     Tent(TentArgs),
-    /// Trust another site's card with a role in a tent
     Trust(TrustArgs),
-    /// Write files to a medium as an encrypted, signed bundle
     Export(ExportArgs),
-    /// Check the signatures of the bundles on a medium, then every byte
     Verify(VerifyArgs),
-    /// Bring the bundles on a medium into the vault
     Import(ImportArgs),
-    /// List what the vault holds or a medium carries
     List(ListArgs),
-    /// Show an artifact of the vault, or the bundles on a medium, in full
     Show(ShowArgs),
-    /// Write an artifact's files to a new folder, everything verified
     Checkout(CheckoutArgs),
-    /// Print the custody log: what was exported, admitted and refused
     Log(LogArgs),
-    /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }

@@ -7,7 +7,7 @@ use gapvault_core::formats::ids::CardFingerprint;
 use gapvault_core::vault::Access;
 use serde::Serialize;
 
-/// Prints this site's card, to be carried to the other side once.
+/// Print this site's card: the public keys to carry across.
 ///
 /// The card's fingerprint goes to stderr; it is what `sha256sum` prints of the card's file. The other side compares it
 /// by another way than the one the card came: over the phone, on paper.

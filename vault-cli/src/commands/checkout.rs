@@ -12,7 +12,7 @@ use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Writes an artifact's files to a new folder.
+/// Write an artifact's files to a new folder, everything verified.
 ///
 /// Every chunk and every file is verified and durable before the folder appears under its name; what exists is never
 /// overwritten.

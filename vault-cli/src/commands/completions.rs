@@ -7,9 +7,11 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use serde::Serialize;
 
-/// Prints a completion script for a shell.
+/// Print a completion script for a shell.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gapvault completions bash > ~/.local/share/bash-completion/completions/gapvault")]
+#[command(
+    after_help = "Example:\n  gapvault completions bash \\\n    > ~/.local/share/bash-completion/completions/gapvault"
+)]
 pub(crate) struct CompletionsArgs {
     /// Which shell
     shell: Shell,

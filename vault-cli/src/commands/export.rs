@@ -15,14 +15,16 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Writes files to a medium as an encrypted, signed bundle for the tent's members.
+/// Write files to a medium as an encrypted, signed bundle.
 ///
 /// One folder alone becomes the artifact's root; several paths stand in it under their own names. The source is only
 /// read. Until the seal stands on the medium, at the very end, there is no bundle there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  gapvault --vault lab export ./checkpoint --name llama-ft:step-4000 --tent aurora --to /media/usb --note run=1234
-  gapvault --vault lab export model.gguf tokenizer.json --name tiny:v1 --tent aurora --to /media/usb --licence MIT")]
+  gapvault --vault lab export ./checkpoint --name llama-ft:step-4000 \\
+    --tent aurora --to /media/usb --note run=1234
+  gapvault --vault lab export model.gguf tokenizer.json --name tiny:v1 \\
+    --tent aurora --to /media/usb --licence MIT")]
 pub(crate) struct ExportArgs {
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]

@@ -11,7 +11,7 @@ use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Brings the bundles on a medium into the vault, if its policy admits them.
+/// Bring the bundles on a medium into the vault.
 ///
 /// Signatures are checked before anything else is read, room before anything is copied. The medium is never written to.
 /// A bundle that the vault holds already is left alone. Interrupted, run it again: what was copied whole is kept.

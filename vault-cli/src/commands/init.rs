@@ -9,7 +9,7 @@ use gapvault_core::vault::Vault;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Makes a vault with new keys and a policy that denies everything.
+/// Make a vault: new keys, and a policy that denies everything.
 ///
 /// The keys are an age identity, which bundles for this site are sealed to, and an ECDSA P-256 key, which signs.
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// Lists what the vault holds or, with a medium, the bundles on it.
+/// List what the vault holds or a medium carries.
 ///
 /// A medium's bundles are listed without importing them; without a key it says what can be known without one.
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Prints the custody log: what was exported, admitted and refused, from whom, by which rule.
+/// Print the custody log: what was exported, admitted and refused.
 ///
 /// The log is checked from its first entry to its signed checkpoint whenever a vault is opened.
 #[derive(Debug, clap::Args)]

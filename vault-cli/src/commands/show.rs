@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Shows an artifact of the vault, or the bundles on a medium, in full.
+/// Show an artifact of the vault, or the bundles on a medium, in full.
 ///
 /// Of an artifact: files, digests, provenance, who signed, which bundle, which policy rule admitted it. Of a medium:
 /// the same as far as this vault's key goes; without a vault, what can be known without a key.

@@ -10,8 +10,11 @@ use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Makes and lists tents, the compartments that content belongs to.
+/// Make and list tents, the compartments that content belongs to.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gapvault --vault lab tent new aurora
+  gapvault --vault lab tent list")]
 pub(crate) struct TentArgs {
     #[command(subcommand)]
     command: TentCommand,

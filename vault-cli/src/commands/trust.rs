@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// Trusts another site's card with a role in a tent.
+/// Trust another site's card with a role in a tent.
 ///
 /// Shows the card's fingerprint and asks whether its owner confirmed it by another way than the one the card came.
 /// Without a terminal the fingerprint must be given.
@@ -23,7 +23,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   gapvault --vault lab trust cluster.card --tent aurora --role member
   gapvault --vault lab trust audit.card --tent aurora --role auditor
-  gapvault --vault cluster trust lab.card --tent aurora --role exporter --fingerprint 5f70bf18…")]
+  gapvault --vault cluster trust lab.card --tent aurora --role exporter \\
+    --fingerprint 5f70bf18…")]
 pub(crate) struct TrustArgs {
     /// The card's file
     card: PathBuf,

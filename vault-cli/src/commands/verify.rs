@@ -13,7 +13,7 @@ use gapvault_core::verify::{Verified, verify};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Checks the bundles on a medium: signatures against the vault's policy, then every byte.
+/// Check the signatures of the bundles on a medium, then every byte.
 ///
 /// Needs no decryption key and writes nothing. On a host without a vault, --integrity-only checks every byte and names
 /// the signers; whether to trust them is then not judged.
