@@ -51,6 +51,12 @@ pub enum ImportError {
         /// The tent of this bundle.
         tent: TentName,
     },
+    /// Made here: the vault holds its catalogue, and the seal is the same.
+    #[error("this vault exported bundle {bundle} itself")]
+    OwnBundle {
+        /// Its seal.
+        bundle: BundleId,
+    },
     /// Neither member nor auditor.
     #[error("neither keys.age nor catalogue.age is sealed to this vault's key")]
     NotAReader,
@@ -59,6 +65,7 @@ pub enum ImportError {
 explain!(ImportError, pass: [Vault, Judge, Bundle, Contents, Room, Fs], {
     Self::Unsealed { .. } => (Incomplete, Some("its export broke off, or another volume of it carries the seal: bring that one first")),
     Self::TentKeyPinned { .. } => (Refused, Some("one tent's content must not come in under another's name: ask the exporter")),
+    Self::OwnBundle { .. } => (Usage, Some("import it at another site; the source it was exported from is still where it was")),
     Self::NotAReader => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
 });
 
@@ -88,6 +95,9 @@ pub fn import(vault: &mut Vault, bundle: &Bundle, observer: &dyn Observer) -> Re
         && let Some(imported) = admitted(vault, &id)
     {
         return Ok(Outcome { imported, already: true });
+    }
+    if vault.held().any(|held| held.bundle() == id) {
+        return Err(ImportError::OwnBundle { bundle: id });
     }
     let incoming = vault.stage(&id.to_string())?;
     match stage(vault, bundle, &judged, &incoming, observer) {
