@@ -5,7 +5,7 @@ use crate::vault::{Vault, VaultError};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::ids::CardFingerprint;
 use gapvault_formats::names::TentName;
-use gapvault_formats::policy::Grant;
+use gapvault_formats::policy::{Grant, PolicyError};
 
 /// Why trust is not given.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum TrustError {
     /// Not a card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// A policy that would not hold: one key in two roles, one name for two keys.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The card is not the one that was compared.
     #[error("the card has fingerprint {actual}, expected {expected}")]
     Fingerprint {
@@ -34,6 +37,7 @@ pub enum TrustError {
 
 explain!(TrustError, pass: [Vault], {
     Self::Card(_) => (Damaged, Some("a card is the output of `gapvault card`, unchanged")),
+    Self::Policy(_) => (Refused, Some("nothing was changed; `gapvault tent list` shows who may do what")),
     Self::Fingerprint { .. } => (Refused, Some("ask the card's owner for its fingerprint by another way than the card came")),
     Self::TentExists { .. } => (Usage, Some("give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
 });
@@ -66,6 +70,7 @@ pub fn trust(
     let mut policy = vault.policy().clone();
     let changed = policy.grant(&card, tent, grant);
     if changed {
+        policy.to_text()?;
         vault.apply(policy)?;
     }
     Ok(changed)
