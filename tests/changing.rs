@@ -12,10 +12,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, Once};
 
+/// Something that is done to the source.
+type Change<'a> = &'a (dyn Fn(&Path) + Sync);
+
 /// Changes the source when the first bytes of it are done.
 struct Meddler<'a> {
     once: Once,
-    change: &'a (dyn Fn(&Path) + Sync),
+    change: Change<'a>,
     source: &'a Path,
 }
 
@@ -45,7 +48,7 @@ fn request(source: &Path, stick: &Path) -> ExportRequest {
 #[test]
 fn a_file_that_changes_while_it_is_read_fails_the_export() {
     let open = |source: &Path| OpenOptions::new().write(true).open(source.join("big")).unwrap();
-    let changes: [(&str, &(dyn Fn(&Path) + Sync)); 6] = [
+    let changes: [(&str, Change<'_>); 6] = [
         ("grows", &|s| open(s).set_len(BIG + 1).unwrap()),
         ("shrinks", &|s| open(s).set_len(BIG - 1).unwrap()),
         ("is emptied", &|s| open(s).set_len(0).unwrap()),
@@ -89,7 +92,7 @@ fn a_file_that_does_not_change_is_exported() {
 /// Bytes of the file that changes: many times what one worker's buffers hold. Most of them are a hole.
 const BIG: u64 = 96 << 20;
 
-fn export_while(change: &(dyn Fn(&Path) + Sync)) -> (Gap, Result<(), ExportError>) {
+fn export_while(change: Change<'_>) -> (Gap, Result<(), ExportError>) {
     let gap = Gap::new();
     let source = gap.path("source");
     std::fs::create_dir(&source).unwrap();

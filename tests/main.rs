@@ -4,8 +4,14 @@
 mod support;
 
 mod changing;
+mod cli;
 mod crossing;
+mod help;
+mod looking;
+mod media;
+mod offline;
 mod readme;
+mod roles;
 mod round_trip;
 mod source;
 mod stock_tools;
@@ -17,3 +23,4 @@ mod tamper_sealed;
 mod tamper_signatures;
 mod tamper_trust;
 mod tamper_vault;
+mod trusting;

@@ -224,7 +224,9 @@ fn an_auditors_identity_opens_the_catalogue_and_nothing_else() {
     gap.lab.trust(&audit, "auditor");
     let bundle = gap.export_sample();
     let key = audit.vault.join("secrets/age.key");
-    let open = |name: &str| run(tool("age").arg("-d").arg("-i").arg(&key).arg("-o").arg(gap.path("plain")).arg(bundle.join(name)));
+    let open = |name: &str| {
+        run(tool("age").arg("-d").arg("-i").arg(&key).arg("-o").arg(gap.path("plain")).arg(bundle.join(name)))
+    };
     open("catalogue.age").expect(0);
     run(tool("zstd").arg("-dq").arg(gap.path("plain")).arg("-o").arg(gap.path("catalogue.cbor"))).expect(0);
     let files = of_kind(&records(&gap.path("catalogue.cbor")), "file");

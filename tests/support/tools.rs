@@ -1,7 +1,6 @@
 //! Stock tools, and places where a process has less than it usually has.
 
 use super::run;
-use std::ffi::OsStr;
 use std::io::Write;
 use std::process::Command;
 
@@ -58,9 +57,4 @@ pub fn bound_by_modes(command: &Command) -> Option<Command> {
     }
     bound.args(command.get_args()).env_remove("GAPVAULT_DIR");
     Some(bound)
-}
-
-/// Runs a shell script with `variables` in its environment.
-pub fn sh<'a, V: AsRef<OsStr>>(script: &str, variables: impl IntoIterator<Item = (&'a str, V)>) -> super::Run {
-    run(tool("sh").args(["-euc", script]).envs(variables))
 }

@@ -1,0 +1,108 @@
+//! Media that are full, too small or read-only. They are mounted in a namespace of this test alone.
+
+use crate::support::tools::{apart, skip};
+use crate::support::{Gap, Run, gapvault, run, snapshot, write_sample};
+
+/// Runs `script` with `$GAPVAULT`, `$LAB`, `$CLUSTER`, `$STICK`, `$ROOM`; it may mount things, and exits with 99 where
+/// it can't. `None`, said aloud, where this machine does not let it.
+fn mounting(gap: &Gap, claim: &str, script: &str) -> Option<Run> {
+    let Some(mut command) = apart("--mount", script) else {
+        skip(claim, "no mount namespace can be made here");
+        return None;
+    };
+    command.env_remove("GAPVAULT_DIR").env("GAPVAULT", gapvault().get_program()).env("ROOM", gap.room.path());
+    command.env("LAB", &gap.lab.vault).env("CLUSTER", &gap.cluster.vault).env("STICK", &gap.stick);
+    let run = run(&mut command);
+    if run.code == 99 {
+        skip(claim, "nothing can be mounted here");
+        return None;
+    }
+    Some(run)
+}
+
+const TINY: &str = r#"
+    tiny() { mount -t tmpfs -o size="$1" tmpfs "$2" || exit 99; }
+    export_sample() { "$GAPVAULT" --vault "$LAB" export "$ROOM/sample" --name m:1 --tent aurora --to "$STICK" "$@"; }
+"#;
+
+#[test]
+fn a_medium_without_room_is_refused_before_anything_is_written() {
+    let gap = Gap::new();
+    write_sample(&gap.path("sample"));
+    let before = gap.lab.snapshot();
+    let script = format!("{TINY} tiny 1m \"$STICK\"; code=0; export_sample || code=$?; ls -AR \"$STICK\"; exit $code");
+    let Some(run) = mounting(&gap, "a medium without room", &script) else { return };
+    let run = run.refused(6, "has room for 1048576 bytes, up to ");
+    assert!(run.err.contains("hint: ") && run.out.lines().count() == 1, "{run:#?}");
+    assert!(gap.lab.snapshot() == before);
+}
+
+#[test]
+fn a_medium_that_runs_full_is_left_as_it_was() {
+    let gap = Gap::new();
+    write_sample(&gap.path("sample"));
+    let export =
+        "code=0; export_sample --overcommit --pack-size 64K || code=$?; find \"$STICK\" -mindepth 1; exit $code";
+    for size in ["16k", "100k", "200k", "320k"] {
+        let script = format!("{TINY} tiny {size} \"$STICK\"; {export}");
+        let Some(run) = mounting(&gap, "a medium that runs full", &script) else { return };
+        let run = run.refused(6, "No space left on device");
+        assert!(run.err.contains("hint: free some room") && run.out.is_empty(), "{size}: {run:#?}");
+        let held = gap.lab.run(["list", "--json"]).expect(0).json();
+        assert_eq!(held["bundles"].as_array().map(Vec::len), Some(0), "{size}");
+    }
+    // With room, the same comes to a bundle.
+    let script = format!("{TINY} tiny 4m \"$STICK\"; {export}");
+    let Some(run) = mounting(&gap, "a medium that runs full", &script) else { return };
+    assert!(run.expect(0).out.contains("seal.json"));
+}
+
+#[test]
+fn a_vault_without_room_is_refused_before_anything_is_copied() {
+    let gap = Gap::new();
+    gap.export_sample();
+    let script = format!(
+        r#"{TINY} mkdir "$ROOM/tiny"; tiny 1m "$ROOM/tiny"; cp -a "$CLUSTER" "$ROOM/tiny/vault"; cd "$ROOM/tiny/vault"
+        look() {{ find . | sort; find . -type f -exec sha256sum {{}} + | sort; }}
+        look > "$ROOM/before"; code=0; "$GAPVAULT" --vault . import "$STICK" || code=$?; look > "$ROOM/after"; exit $code"#
+    );
+    let Some(run) = mounting(&gap, "a vault without room", &script) else { return };
+    run.refused(6, "has room for ");
+    let look = |name| std::fs::read_to_string(gap.path(name)).unwrap();
+    assert!(look("before").contains("entries.jsonl"));
+    assert_eq!(look("before"), look("after"));
+}
+
+#[test]
+fn a_checkout_without_room_is_refused_before_anything_is_written() {
+    let gap = Gap::new();
+    gap.export_sample();
+    gap.import().expect(0);
+    let script = format!(
+        r#"{TINY} mkdir "$ROOM/tiny"; tiny 1m "$ROOM/tiny"; code=0
+        "$GAPVAULT" --vault "$CLUSTER" checkout model:v1 "$ROOM/tiny/out" || code=$?; ls -A "$ROOM/tiny"; exit $code"#
+    );
+    let Some(run) = mounting(&gap, "a checkout without room", &script) else { return };
+    assert_eq!(run.refused(6, "has room for ").out, "");
+}
+
+#[test]
+fn a_read_only_medium_is_verified_and_imported_and_not_exported_to() {
+    let gap = Gap::new();
+    gap.export_sample();
+    let before = snapshot(&gap.stick);
+    let script = r#"
+        mount --bind "$STICK" "$STICK" && mount -o remount,bind,ro "$STICK" || exit 99
+        ! touch "$STICK/probe" 2>&- || exit 99
+        "$GAPVAULT" --vault "$CLUSTER" verify "$STICK"
+        "$GAPVAULT" --vault "$CLUSTER" import "$STICK"
+        "$GAPVAULT" --vault "$LAB" export "$ROOM/sample" --name m:2 --tent aurora --to "$STICK"
+    "#;
+    let Some(run) = mounting(&gap, "a read-only medium", script) else { return };
+    let run = run.refused(6, "Read-only file system");
+    assert!(run.out.contains("is whole") && run.out.contains("imported model:v1"), "{run:#?}");
+    assert!(run.err.contains("hint: mount it for writing"), "{run:#?}");
+    assert!(snapshot(&gap.stick) == before);
+    assert!(!gap.lab.run(["list"]).expect(0).out.contains("m:2"));
+    gap.checkout("model:v1", "out").expect(0);
+}
