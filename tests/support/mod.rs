@@ -1,9 +1,9 @@
 //! A lab, a cluster and a stick, and a way to run the program on them.
 
 pub mod reseal;
-pub mod untouched;
 pub mod tools;
 pub mod trees;
+pub mod untouched;
 
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
