@@ -31,7 +31,8 @@ exporter's key, which you compared with its owner:
 
 2. The seal over the list of digests, and the list over the files (of the volumes that you have here).
 {checks}
-To open it, have the age identity of a member in a file `member.key`. Results go to an empty folder `$HOME/opened`.
+To open it, have the age identity of a member in a file `member.key` (of a gapvault vault: its file secrets/age.key).
+Results go to an empty folder `$HOME/opened`.
 
 3. The bundle's own identity, then the tables. Both are CBOR sequences (RFC 8742).
     age -d -i \"$HOME/member.key\" keys.age > \"$HOME/opened/bundle.key\"
