@@ -143,7 +143,7 @@ fn progress_comes_to_exactly_what_it_said_was_ahead() {
     checkout::checkout(&mut cluster, &request.artifact, None, &gap.path("out"), options, &sum).unwrap();
     let stretches = sum.0.into_inner().unwrap();
     let phases: Vec<_> = stretches.iter().map(|(phase, ..)| *phase).collect();
-    assert_eq!(phases, [Phase::Walk, Phase::Export, Phase::Verify, Phase::Import, Phase::Checkout]);
+    assert_eq!(phases, [Phase::Walk, Phase::Export, Phase::Verify, Phase::Describe, Phase::Import, Phase::Checkout]);
     for (phase, total, done, ended) in stretches {
         assert_eq!((done, ended), (total, true), "{phase:?}");
         assert!(phase == Phase::Walk || total > 0, "{phase:?}");

@@ -171,7 +171,7 @@ fn json_progress_grows_from_nothing_to_its_total() {
     let cases: [(_, &[&str], &[&str]); 4] = [
         (&gap.lab, &["export", sample, "--name", "m:1", "--tent", "aurora", "--to", stick], &["walk", "export"]),
         (&gap.cluster, &["verify", stick], &["verify"]),
-        (&gap.cluster, &["import", stick], &["import"]),
+        (&gap.cluster, &["import", stick], &["describe", "import"]),
         (&gap.cluster, &["checkout", "m:1", out], &["checkout"]),
     ];
     for (site, args, phases) in cases {

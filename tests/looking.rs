@@ -156,3 +156,26 @@ fn a_bundles_own_folder_can_be_named_and_a_label_picks_one() {
     run(gap.cluster.command(["import", "--label", "20000101-0"]).arg(&gap.stick))
         .refused(2, "has no bundle 20000101-0");
 }
+
+#[test]
+fn a_damaged_bundle_hides_no_other_from_who_looks() {
+    let (gap, first, _) = noted();
+    gap.export(&gap.path("sample"), "other:v1", &[]).expect(0);
+    fs::write(first.join("seal.json"), b"{}").unwrap();
+    for command in ["list", "show"] {
+        let run = gap.on_stick(command).refused(3, "does not fit seal.json");
+        assert!(run.out.contains("other:v1"), "{run:#?}");
+    }
+    let label = first.file_name().unwrap().to_str().unwrap();
+    let run = gap.cluster.run(["show", gap.stick.to_str().unwrap(), "--label", label]).expect(3);
+    assert!(!run.out.contains("other:v1"), "{run:#?}");
+}
+
+#[test]
+fn what_is_not_mounted_is_the_mediums_failure() {
+    let gap = Gap::new();
+    // `show` also takes artifacts, so what is no folder is none to it.
+    for command in ["list", "verify", "import"] {
+        run(gap.cluster.command([command]).arg(gap.path("unmounted"))).refused(6, "is not a folder");
+    }
+}

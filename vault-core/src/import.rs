@@ -154,22 +154,20 @@ fn stage(
         judged.seal.subjects().iter().partition(|s| matches!(s.file, BundleFile::Pack(_)));
     check_room(vault.root(), judged.seal.total_size().saturating_sub(staging.size()))?;
 
-    observer.event(Event::Begin { phase: Phase::Import, total: judged.seal.total_size() });
     let mut staging = staging;
     // What describes the bundle comes first: a bundle that will be refused is refused before its weights are copied.
-    staging.take(bundle, judged, &small, observer)?;
+    let mut size = staging.take(Phase::Describe, bundle, judged, &small, observer)?;
     let mut imported = describe(vault, judged, &Folder::open(incoming.path())?)?;
     if imported.tent_key.is_some() {
-        staging.take(bundle, judged, &packs, observer)?;
+        size += staging.take(Phase::Import, bundle, judged, &packs, observer)?;
     }
-    observer.event(Event::End);
 
     for (name, armoured) in &judged.sealed.signatures {
         write_replacing(&incoming.path().join(name), armoured, 0o600)?;
     }
     write_replacing(&incoming.path().join(SEAL_NAME), &judged.sealed.bytes, 0o600)?;
     staging.sync()?;
-    imported.size = judged.seal.total_size();
+    imported.size = size;
     Ok(imported)
 }
 
@@ -240,13 +238,17 @@ impl Staging {
     }
 
     /// Takes the given files from the medium, but for those that are there already, whole and with the right digest.
+    /// Gives their size.
     fn take(
         &mut self,
+        phase: Phase,
         bundle: &Bundle,
         judged: &Judged,
         subjects: &[&Subject],
         observer: &dyn Observer,
-    ) -> Result<(), ImportError> {
+    ) -> Result<u64, ImportError> {
+        let total = subjects.iter().map(|s| s.size).sum();
+        observer.event(Event::Begin { phase, total });
         let mut missing = Vec::new();
         for subject in subjects {
             // Checked, not assumed: the machine may have gone down while this was written.
@@ -256,7 +258,9 @@ impl Staging {
                 missing.push(*subject);
             }
         }
-        deliver(&bundle.folder, &judged.seal, &missing, observer, self)
+        deliver(&bundle.folder, &judged.seal, &missing, observer, self)?;
+        observer.event(Event::End);
+        Ok(total)
     }
 
     fn sync(&self) -> Result<(), FsError> {

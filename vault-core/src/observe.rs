@@ -9,7 +9,9 @@ pub enum Phase {
     Export,
     /// Reading every byte of a bundle.
     Verify,
-    /// Copying a bundle into the vault.
+    /// Copying and checking what describes a bundle, before its content is copied.
+    Describe,
+    /// Copying a bundle's content into the vault.
     Import,
     /// Writing an artifact's files.
     Checkout,
@@ -23,6 +25,7 @@ impl Phase {
             Self::Walk => "walk",
             Self::Export => "export",
             Self::Verify => "verify",
+            Self::Describe => "describe",
             Self::Import => "import",
             Self::Checkout => "checkout",
         }

@@ -1,10 +1,10 @@
 //! `gapvault list`
 
+use super::medium::MediumArgs;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{bytes, count};
 use crate::ui::Ui;
-use gapvault_core::bundle::find;
 use gapvault_core::formats::custody::{Exported, Imported};
 use gapvault_core::formats::names::ArtifactRef;
 use gapvault_core::list::{Listed, describe, list};
@@ -39,7 +39,6 @@ struct Held {
 
 #[derive(Serialize)]
 struct MediumRow {
-    label: String,
     sealed: bool,
     trusted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,15 +49,10 @@ struct MediumRow {
     artifacts: Option<Vec<ArtifactRef>>,
 }
 
-#[derive(Serialize)]
-struct OnMedium {
-    bundles: Vec<MediumRow>,
-}
-
 pub(crate) fn run(args: &ListArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     match &args.medium {
         None => list_vault(global, ui),
-        Some(medium) => list_medium(medium, global, ui),
+        Some(medium) => list_medium(&MediumArgs { medium: medium.clone(), label: None }, global, ui),
     }
 }
 
@@ -67,24 +61,27 @@ fn list_vault(global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut human = String::new();
     let mut bundles = Vec::new();
     for listed in list(&vault) {
-        let (how, tent, artifacts) = match &listed {
+        let (how, tent, artifacts, bundle) = match &listed {
             Listed::Exported(e) => {
-                (format!("exported {} to {}", e.created, join(&e.destinations)), &e.tent, &e.artifacts)
+                (format!("exported {} to {}", e.created, join(&e.destinations)), &e.tent, &e.artifacts, e.bundle)
             }
             Listed::Imported(i) if i.tent_key.is_none() => {
-                (format!("catalogue, sealed {} by {}", i.created, i.exporter), &i.tent, &i.artifacts)
+                (format!("catalogue, sealed {} by {}", i.created, i.exporter), &i.tent, &i.artifacts, i.bundle)
             }
-            Listed::Imported(i) => (format!("imported, sealed {} by {}", i.created, i.exporter), &i.tent, &i.artifacts),
+            Listed::Imported(i) => {
+                (format!("imported, sealed {} by {}", i.created, i.exporter), &i.tent, &i.artifacts, i.bundle)
+            }
         };
         for moved in artifacts {
             // Writing to a String can't fail.
             let _ = writeln!(
                 human,
-                "{:32} {:12} {:>12} {:>12}  {how}",
+                "{:32} {:12} {:>12} {:>12}  {how}, bundle {:.12}",
                 moved.artifact,
                 tent,
                 count(moved.files, "file"),
-                bytes(moved.bytes)
+                bytes(moved.bytes),
+                bundle.to_string(),
             );
         }
         bundles.push(match listed {
@@ -98,19 +95,16 @@ fn list_vault(global: &Global, ui: &Ui) -> Result<(), Failure> {
     ui.result(&Held { bundles }, &human)
 }
 
-fn list_medium(medium: &std::path::Path, global: &Global, ui: &Ui) -> Result<(), Failure> {
+fn list_medium(medium: &MediumArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let vault = global.open_if_named()?;
-    let mut human = String::new();
-    let mut bundles = Vec::new();
-    for bundle in find(medium)? {
-        let described = describe(vault.as_ref(), &bundle)?;
+    medium.each(ui, |bundle| {
+        let described = describe(vault.as_ref(), bundle)?;
         let artifacts = described.catalogue.map(|c| c.artifacts.into_iter().map(|a| a.artifact.artifact).collect());
         let (trusted, in_vault, reason) = match described.trust {
             Ok(trust) => (true, trust.admitted, None),
             Err(untrusted) => (false, false, Some(untrusted.reason)),
         };
         let row = MediumRow {
-            label: described.label,
             sealed: described.public.is_some(),
             trusted,
             reason,
@@ -124,11 +118,9 @@ fn list_medium(medium: &std::path::Path, global: &Global, ui: &Ui) -> Result<(),
             (None, None) => "sealed to others: its content has no name here".to_owned(),
         };
         let held = if row.in_vault { " (in this vault)" } else { "" };
-        // Writing to a String can't fail.
-        let _ = writeln!(human, "{:24} {:>12}  {what}{held}", row.label, bytes(row.size));
-        bundles.push(row);
-    }
-    ui.result(&OnMedium { bundles }, &human)
+        let human = format!("{:24} {:>12}  {what}{held}\n", bundle.label(), bytes(row.size));
+        Ok((row, human))
+    })
 }
 
 fn join(names: &[impl std::fmt::Display]) -> String {

@@ -43,6 +43,12 @@ pub enum FindError {
     /// The medium can't be read.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// Nothing is mounted there, or it is no folder.
+    #[error("{} is not a folder", path.display())]
+    NoMedium {
+        /// Where was looked.
+        path: PathBuf,
+    },
     /// Neither a medium nor a bundle folder.
     #[error("{} holds no gapvault bundle", path.display())]
     Nothing {
@@ -64,12 +70,16 @@ pub enum FindError {
 }
 
 explain!(FindError, pass: [Fs], {
+    Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
     Self::Nothing { .. } => (Other, Some("name the top folder of the medium, the one that has a folder `gapvault` in it")),
     Self::TooMany { .. } | Self::NotAFolder { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault")),
 });
 
 /// The bundles on the medium at `path`, or the one that stands in the folder `path` itself, in order of their labels.
 pub fn find(path: &Path) -> Result<Vec<Bundle>, FindError> {
+    if !path.is_dir() {
+        return Err(FindError::NoMedium { path: path.to_owned() });
+    }
     let top = Folder::open(path)?;
     if let Some(label) = own_label(path)
         && !matches!(top.file(SEAL_NAME), Err(OpenError::Missing))

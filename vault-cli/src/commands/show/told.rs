@@ -1,0 +1,119 @@
+//! What `show --json` tells.
+
+use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Provenance, Reader};
+use gapvault_core::formats::custody::{Exported, Imported};
+use gapvault_core::formats::ids::{BundleId, KeyFingerprint};
+use gapvault_core::formats::names::ArtifactRef;
+use gapvault_core::formats::seal::Predicate;
+use gapvault_core::list::{self, Described, Listed, OnMedium, Shown, ShownHeld};
+use serde::Serialize;
+
+/// An artifact of the vault.
+#[derive(Serialize)]
+pub(super) struct Held {
+    #[serde(flatten)]
+    artifact: Artifact,
+    readers: Vec<Reader>,
+    custody: Custody,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase", tag = "direction")]
+enum Custody {
+    Exported(Box<Exported>),
+    Imported(Box<Imported>),
+}
+
+#[derive(Serialize)]
+struct Artifact {
+    artifact: ArtifactRef,
+    provenance: Provenance,
+    files: u64,
+    bytes: u64,
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+enum Entry {
+    Folder(Folder),
+    File(File),
+    Link(Link),
+}
+
+/// A bundle on a medium.
+#[derive(Serialize)]
+pub(super) struct Bundle {
+    bundle: Option<BundleId>,
+    public: Option<Predicate>,
+    size: u64,
+    signers: Vec<KeyFingerprint>,
+    trusted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    catalogue: Option<Catalogue>,
+}
+
+#[derive(Serialize)]
+struct Catalogue {
+    #[serde(flatten)]
+    head: Head,
+    content_readable: bool,
+    artifacts: Vec<Artifact>,
+}
+
+impl From<ShownHeld> for Held {
+    fn from(held: ShownHeld) -> Self {
+        let ShownHeld { shown, head, listed } = held;
+        let custody = match listed {
+            Listed::Exported(exported) => Custody::Exported(exported),
+            Listed::Imported(imported) => Custody::Imported(imported),
+        };
+        Self { artifact: shown.into(), readers: head.readers, custody }
+    }
+}
+
+impl From<Shown> for Artifact {
+    fn from(shown: Shown) -> Self {
+        let Shown { artifact, moved, entries } = shown;
+        let entries = entries.into_iter().map(|entry| match entry {
+            list::Entry::Folder(folder) => Entry::Folder(folder),
+            list::Entry::File(file) => Entry::File(file),
+            list::Entry::Link(link) => Entry::Link(link),
+        });
+        Self {
+            artifact: artifact.artifact,
+            provenance: artifact.provenance,
+            files: moved.files,
+            bytes: moved.bytes,
+            entries: entries.collect(),
+        }
+    }
+}
+
+impl From<OnMedium> for Bundle {
+    fn from(on_medium: OnMedium) -> Self {
+        let OnMedium { public, trust, catalogue, .. } = on_medium;
+        let (rule, reason) = match trust {
+            Ok(trust) => (Some(trust.rule), None),
+            Err(untrusted) => (None, Some(untrusted.reason)),
+        };
+        let catalogue = catalogue.map(|Described { head, member, artifacts }| Catalogue {
+            head,
+            content_readable: member,
+            artifacts: artifacts.into_iter().map(Artifact::from).collect(),
+        });
+        Self {
+            bundle: public.as_ref().map(|p| p.bundle),
+            size: public.as_ref().map_or(0, |p| p.seal.total_size()),
+            signers: public.iter().flat_map(|p| &p.signers).map(|s| s.key.fingerprint()).collect(),
+            public: public.map(|p| p.seal.predicate().clone()),
+            trusted: rule.is_some(),
+            reason,
+            rule,
+            catalogue,
+        }
+    }
+}
