@@ -33,12 +33,22 @@ pub enum TreeError {
     },
 }
 
+/// Half a BLAKE3 is enough: one name can't have two digests, and two names with one would only be refused.
+type NameDigest = [u8; 16];
+
+fn digest(name: &str) -> NameDigest {
+    let mut digest = NameDigest::default();
+    digest.copy_from_slice(&blake3::hash(collision_key(name).as_bytes()).as_bytes()[..16]);
+    digest
+}
+
 /// Checks the entries of one artifact, in order.
 #[derive(Debug)]
 pub struct TreeOrder {
     previous: Option<RelPath>,
-    /// The root, then the folders open at the moment, each with the folded names seen in it.
-    open: Vec<(String, HashSet<String>)>,
+    /// The root, then the folders open at the moment, each with the digests of the folded names seen in it: a folder of
+    /// millions of long names would otherwise cost gigabytes.
+    open: Vec<(String, HashSet<NameDigest>)>,
 }
 
 impl Default for TreeOrder {
@@ -63,7 +73,7 @@ impl TreeOrder {
         let Some((_, siblings)) = self.open.last_mut().filter(|(name, _)| name == parent) else {
             return Err(TreeError::Parent { path: path.clone(), parent: parent.to_owned() });
         };
-        if !siblings.insert(collision_key(path.name())) {
+        if !siblings.insert(digest(path.name())) {
             return Err(TreeError::Collision { path: path.clone() });
         }
         if folder {
