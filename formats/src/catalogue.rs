@@ -39,6 +39,18 @@ impl Totals {
     }
 }
 
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { artifacts, files, folders, links, bytes } = *self;
+        let counts = [(artifacts, "artifact"), (files, "file"), (folders, "folder"), (links, "link"), (bytes, "byte")];
+        for (i, (count, noun)) in counts.into_iter().enumerate() {
+            let (comma, plural) = (if i == 0 { "" } else { ", " }, if count == 1 { "" } else { "s" });
+            write!(f, "{comma}{count} {noun}{plural}")?;
+        }
+        Ok(())
+    }
+}
+
 /// What a recipient may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -243,7 +255,7 @@ pub enum CatalogueError {
         what: &'static str,
     },
     /// The totals at the head, those at the end, or what was counted differ.
-    #[error("catalogue: {place} totals {said:?}, found {found:?}")]
+    #[error("catalogue: {place} totals are {said}, found {found}")]
     Totals {
         /// Where they stand.
         place: &'static str,

@@ -114,7 +114,7 @@ pub enum IndexError {
         /// How much there may be.
         limit: u64,
     },
-    /// A chunk that overlaps the one before, leaves a gap, or stands outside the stream.
+    /// A chunk that overlaps the one before, or leaves a gap.
     #[error("index: chunk {number} is at offset {actual} of the stream, expected {expected}")]
     Offset {
         /// Which chunk, counted from 0.
@@ -123,6 +123,16 @@ pub enum IndexError {
         actual: u64,
         /// Where the one before ends.
         expected: u64,
+    },
+    /// A chunk that does not end where the stream does, or before.
+    #[error("index: chunk {number} ends at {end} of the stream, which has {stream} bytes")]
+    Beyond {
+        /// Which chunk, counted from 0.
+        number: u64,
+        /// Where it would end.
+        end: u64,
+        /// Bytes of the stream that hold chunks.
+        stream: u64,
     },
     /// Lengths that the coding can't have.
     #[error("index: chunk {number} has {stored} coded bytes for {length} bytes as {coding}")]
@@ -213,7 +223,7 @@ impl Rules {
         }
         self.offset += u64::from(stored);
         if self.offset > self.head.stream {
-            return Err(IndexError::Offset { number, actual: self.offset, expected: self.head.stream });
+            return Err(IndexError::Beyond { number, end: self.offset, stream: self.head.stream });
         }
         Ok(())
     }
