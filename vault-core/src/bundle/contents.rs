@@ -40,6 +40,12 @@ pub enum ContentsError {
     /// The index is refused.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// Members have the bundle's identity from its keys, and this was not sealed to it.
+    #[error("{file} is not sealed to the identity in keys.age")]
+    OtherIdentity {
+        /// Which file.
+        file: BundleFile,
+    },
     /// Two of the descriptions contradict each other.
     #[error("{file}: its {field} is {actual}, by the {other} it is {expected}")]
     Mismatch {
@@ -58,7 +64,8 @@ pub enum ContentsError {
 
 explain!(ContentsError, pass: [Bundle], {
     Self::Age { fault: AgeError::NotARecipient, .. } => (Refused, Some("it is sealed to other keys than this vault's")),
-    Self::Age { .. } | Self::Keys(_) | Self::Catalogue(_) | Self::Index(_) | Self::Mismatch { .. } =>
+    Self::Age { .. } | Self::OtherIdentity { .. } | Self::Keys(_) | Self::Catalogue(_) | Self::Index(_)
+    | Self::Mismatch { .. } =>
         (Damaged, Some("its exporter signed something that no gapvault writes: do not use it, and ask the exporter")),
 });
 
@@ -170,13 +177,15 @@ fn load_catalogue(
     seal: &Seal,
     identity: &Identity,
     wanted: Wanted<'_>,
-    keep_sizes: bool,
+    member: bool,
 ) -> Result<(Head, Vec<ArtifactContents>, Vec<u64>), ContentsError> {
     let file = BundleFile::Catalogue;
     let stanzas = &seal.predicate().stanzas;
     let (input, witness) = open(folder, &file)?;
-    let input = table::open(input, identity, stanzas.catalogue)
-        .map_err(|fault| ContentsError::Age { file: file.clone(), fault })?;
+    let input = table::open(input, identity, stanzas.catalogue).map_err(|fault| match fault {
+        AgeError::NotARecipient if member => ContentsError::OtherIdentity { file: file.clone() },
+        fault => ContentsError::Age { file: file.clone(), fault },
+    })?;
     let mut reader = CatalogueReader::new(input)?;
     let head = reader.head().clone();
     expect(&file, "nonce", &head.nonce, "seal", &seal.predicate().nonce)?;
@@ -205,7 +214,7 @@ fn load_catalogue(
                 files += 1;
                 artifact.moved.files += 1;
                 artifact.moved.bytes += file.size;
-                if keep_sizes {
+                if member {
                     sizes.push(file.size);
                 }
                 Entry::File(FileEntry { file, runs: Vec::new() })
@@ -233,8 +242,10 @@ fn load_index(
     let file = BundleFile::Index;
     let (input, witness) = open(folder, &file)?;
     let stanzas = seal.predicate().stanzas.index;
-    let input =
-        table::open(input, identity, stanzas).map_err(|fault| ContentsError::Age { file: file.clone(), fault })?;
+    let input = table::open(input, identity, stanzas).map_err(|fault| match fault {
+        AgeError::NotARecipient => ContentsError::OtherIdentity { file: file.clone() },
+        fault => ContentsError::Age { file: file.clone(), fault },
+    })?;
     let mut reader = IndexReader::new(input)?;
     let head = reader.head().clone();
     expect(&file, "nonce", &head.nonce, "seal", &seal.predicate().nonce)?;
