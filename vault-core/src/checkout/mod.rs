@@ -120,7 +120,7 @@ explain!(CheckoutError, pass: [Vault, Held, Fs, Room], {
     Self::AuditorOnly { .. } => (Refused, Some("`gapvault show` lists its files and digests; content is sealed to members alone")),
     Self::Interrupted => (Other, None),
     Self::Pack { .. } | Self::Decode { .. } | Self::Chunk { .. } | Self::File { .. } =>
-        (Damaged, Some("the vault's copy is damaged or was altered: import the bundle again into a new vault")),
+        (Damaged, Some("the vault's copy was altered, or its exporter packed it so: import the bundle into a new vault, and if that fails alike, ask the exporter")),
 });
 
 /// What was checked out.
