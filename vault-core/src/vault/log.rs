@@ -21,6 +21,8 @@ pub(super) struct Log {
     folder: PathBuf,
     entries: Vec<Entry>,
     head: LogHead,
+    /// How far the checkpoint was when the log was opened, or this wrote it.
+    checkpoint: LogHead,
     /// Bytes of whole entries.
     length: u64,
 }
@@ -33,7 +35,8 @@ impl Log {
     }
 
     fn empty(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), entries: Vec::new(), head: LogHead::EMPTY, length: 0 }
+        let (head, checkpoint) = (LogHead::EMPTY, LogHead::EMPTY);
+        Self { folder: folder.to_owned(), entries: Vec::new(), head, checkpoint, length: 0 }
     }
 
     /// Reads the log, entry by entry, and holds it against its checkpoint, which must be signed with `key`.
@@ -47,7 +50,7 @@ impl Log {
 
         let path = folder.join("entries.jsonl");
         let file = File::open(&path).map_err(VaultError::opening(&path))?;
-        let mut log = Self::empty(folder);
+        let mut log = Self { checkpoint, ..Self::empty(folder) };
         if log.follow(&file, &path, Some(checkpoint))? {
             return Ok(log);
         }
@@ -83,14 +86,35 @@ impl Log {
         }
     }
 
-    /// Appends an entry, durably, then moves the checkpoint.
-    pub(super) fn append(&mut self, time: Time, event: Event, key: &SigningKey) -> Result<(), VaultError> {
+    /// Moves the checkpoint to the last entry, if a command was killed after it wrote that: an entry that no checkpoint
+    /// covers could be removed unnoticed.
+    pub(super) fn catch_up(&mut self, key: &SigningKey) -> Result<(), VaultError> {
+        if self.checkpoint == self.head {
+            return Ok(());
+        }
+        let (_file, _) = self.lock()?;
+        self.write_checkpoint(key)
+    }
+
+    /// Locks the log and reads what others have appended. Held for the moment that it takes to append, so waiting for it
+    /// is short.
+    fn lock(&mut self) -> Result<(File, PathBuf), VaultError> {
         let path = self.folder.join("entries.jsonl");
-        let file = OpenOptions::new().read(true).append(true).open(&path);
-        let mut file = file.map_err(FsError::at("can't open", &path))?;
-        // Held for the moment that it takes to append, so waiting for it is short.
+        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(FsError::at("can't open", &path))?;
         rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(FsError::at("can't lock", &path))?;
         self.follow(&file, &path, None)?;
+        Ok((file, path))
+    }
+
+    fn write_checkpoint(&mut self, key: &SigningKey) -> Result<(), VaultError> {
+        write_replacing(&self.folder.join("checkpoint"), self.head.to_checkpoint(key)?.as_bytes(), 0o600)?;
+        self.checkpoint = self.head;
+        Ok(())
+    }
+
+    /// Appends an entry, durably, then moves the checkpoint.
+    pub(super) fn append(&mut self, time: Time, event: Event, key: &SigningKey) -> Result<(), VaultError> {
+        let (mut file, path) = self.lock()?;
         let (line, entry, head) = self.head.append(time, event)?;
         let failed = || FsError::at("can't append to", &path);
         // What a killed command left of a line is no entry.
@@ -106,7 +130,6 @@ impl Log {
         self.length += line.len() as u64;
         self.head = head;
         self.entries.push(entry);
-        write_replacing(&self.folder.join("checkpoint"), head.to_checkpoint(key)?.as_bytes(), 0o600)?;
-        Ok(())
+        self.write_checkpoint(key)
     }
 }

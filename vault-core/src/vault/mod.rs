@@ -221,7 +221,7 @@ impl Vault {
         };
         let card = Card::parse(&bytes)?;
         let identities = Identities::load(&root.join("secrets"), &card)?;
-        let log = log::Log::open(&root.join("log"), &card.key)?;
+        let mut log = log::Log::open(&root.join("log"), &card.key)?;
         // Site and label key decide which bundles are for this vault; nothing but the log vouches for them.
         if let Some(Event::Init { card: expected, .. }) = log.entries().first().map(|entry| &entry.event)
             && *expected != card.fingerprint()
@@ -229,6 +229,9 @@ impl Vault {
             return Err(VaultError::OtherCard { actual: card.fingerprint(), expected: *expected });
         }
         let policy = policies::load(&root.join("policy"), log.entries())?;
+        if access == Access::Write {
+            log.catch_up(&identities.ssh)?;
+        }
         let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
         if access == Access::Write {
             vault.clear_leftovers()?;
