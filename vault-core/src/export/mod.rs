@@ -367,7 +367,15 @@ fn write(
     observer.event(Event::End);
 
     let staging = vault.stage(plan.label.as_str())?;
-    let described = describe::describe(vault, plan, source, &content, staging.path(), &mut target)?;
+    let described = describe::describe(vault, plan, source, &content, staging.path(), &mut target);
+    let described =
+        match described.and_then(|d| if observer.cancelled() { Err(ExportError::Interrupted) } else { Ok(d) }) {
+            Ok(described) => described,
+            Err(error) => {
+                staging.discard()?;
+                return Err(error);
+            }
+        };
     let moved =
         Moved { artifact: plan.request.artifact.clone(), files: source.totals().files, bytes: source.totals().bytes };
     let own = &vault.card().site;
@@ -383,9 +391,6 @@ fn write(
         artifacts: vec![moved],
         size: described.size,
     };
-    if observer.cancelled() {
-        return Err(ExportError::Interrupted);
-    }
     staging.place(&described.id)?;
     vault.record(custody::Event::Exported(Box::new(exported.clone())))?;
     // The last rename makes it a bundle.
