@@ -3,16 +3,17 @@
 mod packs;
 mod plan;
 mod restore;
+mod staging;
 
 use crate::bundle::{Entry, RoomError, Wanted, check_room};
 use crate::error::{FsError, explain};
-use crate::fs::{remove_tree, rename_new, sync_folder};
+use crate::fs::{rename_new, sync_folder};
 use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
-use crate::vault::{Held, Vault, VaultError, random};
+use crate::vault::{Held, Vault, VaultError};
 use gapvault_formats::coding::DecodeError;
 use gapvault_formats::custody;
-use gapvault_formats::ids::{BundleId, ChunkId, FileDigest, to_hex};
+use gapvault_formats::ids::{BundleId, ChunkId, FileDigest};
 use gapvault_formats::names::{ArtifactRef, SiteName, TentName};
 use gapvault_formats::relpath::RelPath;
 use gapvault_formats::seal::BundleFile;
@@ -143,7 +144,8 @@ pub struct CheckoutOptions {
 
 /// Writes `artifact` to `destination`, which must not exist.
 ///
-/// Every chunk and every file has been verified and made durable before the name appears.
+/// Every chunk and every file has been verified and made durable before the name appears. Killed, it leaves a hidden
+/// sibling, which the next checkout to the same name removes.
 pub fn checkout(
     vault: &mut Vault,
     artifact: &ArtifactRef,
@@ -174,17 +176,18 @@ pub fn checkout(
     let id = held.bundle();
     let found = opened.contents.artifacts.iter().find(|a| a.artifact.artifact == *artifact);
     let found = found.ok_or_else(|| HeldError::NoArtifact { artifact: artifact.clone() })?;
-    check_room(parent, found.moved.bytes)?;
 
-    let staging = parent.join(format!(".{name}.gapvault-{}", &to_hex(&random()?)[..8]));
+    let staging = staging::Staging::create(parent, &name)?;
     observer.event(Event::Begin { phase: Phase::Checkout, total: found.moved.bytes });
     let source = packs::Source { folder: &opened.folder, seal: &opened.seal, bundle: id, keys };
     let chunks = &opened.contents.chunks;
-    let written = restore::restore(&staging, &found.entries, chunks, &source, options, observer)
-        .and_then(|()| place(&staging, destination, parent));
+    let written = check_room(parent, found.moved.bytes)
+        .map_err(CheckoutError::from)
+        .and_then(|()| restore::restore(staging.path(), &found.entries, chunks, &source, options, observer))
+        .and_then(|()| place(staging.path(), destination, parent));
     if let Err(error) = written {
         // What matters is the first error; a folder that can't be removed is named by its own.
-        remove_tree(&staging)?;
+        staging.discard()?;
         return Err(error);
     }
     observer.event(Event::End);

@@ -5,7 +5,6 @@ use super::plan::{Batch, Piece, batches};
 use super::{CheckoutError, CheckoutOptions, files};
 use crate::bundle::{ChunkRow, Entry, FileEntry};
 use crate::error::FsError;
-use crate::fs::create_folder;
 use crate::lane::Lane;
 use crate::observe::{Event, Observer};
 use crate::pool::{Buffers, Stop};
@@ -17,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes everything in `entries` to a new folder `root`, durably.
+/// Writes everything in `entries` to the empty folder `root`, durably.
 pub(super) fn restore(
     root: &Path,
     entries: &[Entry],
@@ -26,7 +25,6 @@ pub(super) fn restore(
     options: CheckoutOptions,
     observer: &dyn Observer,
 ) -> Result<(), CheckoutError> {
-    create_folder(root, 0o777)?;
     let tree = Tree::open(root)?;
     tree.make_folders(entries)?;
     let files: Vec<&FileEntry> = files(entries).collect();
