@@ -12,6 +12,8 @@ mod hostile_catalogue;
 mod hostile_content;
 mod hostile_index;
 mod hostile_seal;
+mod interrupted;
+mod killed;
 mod looking;
 mod media;
 mod offline;

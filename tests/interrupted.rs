@@ -1,0 +1,178 @@
+//! Ctrl-C in the middle of work leaves no mess, and commands on one vault don't get into each other's way.
+
+use crate::support::kill::{at_system_calls, copy_tree, leftovers, signal, start_until};
+use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, snapshot};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+
+/// Enough to be in the middle of it for a while, in many packs.
+fn big_source(gap: &Gap) -> PathBuf {
+    let source = gap.path("big");
+    std::fs::create_dir(&source).unwrap();
+    for seed in 0..4 {
+        std::fs::write(source.join(seed.to_string()), noise(seed, 6 << 20)).unwrap();
+    }
+    source
+}
+
+fn ended(child: Child) -> Run {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn an_interrupted_export_leaves_nothing_on_the_medium() {
+    let gap = Gap::new();
+    let source = big_source(&gap);
+    let mut command = gap.lab.command(["export", "--name", "big:v1", "--tent", "aurora", "--pack-size", "64K"]);
+    command.arg(&source).arg("--to").arg(&gap.stick);
+    let child = start_until(&mut command, || snapshot(&gap.stick).len() > 4);
+    signal(&child, "INT");
+    ended(child).refused(1, "interrupted: nothing was exported");
+    assert!(snapshot(&gap.stick).is_empty(), "{:?}", snapshot(&gap.stick));
+    assert!(leftovers(&gap.lab.vault).is_empty());
+    assert!(gap.lab.run(["list"]).expect(0).out.contains("holds nothing"));
+}
+
+#[test]
+fn an_interrupted_import_admits_nothing_and_goes_on_later() {
+    let gap = Gap::new();
+    let source = big_source(&gap);
+    gap.export(&source, "big:v1", &["--pack-size", "64K"]).expect(0);
+    let stick = snapshot(&gap.stick);
+    let child = start_until(gap.cluster.command(["import"]).arg(&gap.stick), || has_packs(&gap.cluster.vault, 5));
+    signal(&child, "INT");
+    ended(child).refused(1, "interrupted");
+    assert!(gap.cluster.run(["list"]).expect(0).out.contains("holds nothing"));
+    assert!(leftovers(&gap.cluster.vault).iter().all(|path| !path.to_str().unwrap().ends_with(".part")));
+    assert!(snapshot(&gap.stick) == stick, "the medium has changed");
+    gap.import().expect(0);
+    assert!(leftovers(&gap.cluster.vault).is_empty());
+}
+
+#[test]
+fn an_interrupted_checkout_leaves_nothing_beside_the_destination() {
+    let gap = Gap::new();
+    let source = big_source(&gap);
+    gap.export(&source, "big:v1", &["--pack-size", "64K"]).expect(0);
+    gap.import().expect(0);
+    let room = gap.path("room");
+    std::fs::create_dir(&room).unwrap();
+    let mut command = gap.cluster.command(["checkout", "big:v1", "--threads", "1"]);
+    command.arg(room.join("out"));
+    let child = start_until(&mut command, || !snapshot(&room).is_empty());
+    signal(&child, "INT");
+    ended(child).refused(1, "interrupted: nothing was checked out");
+    assert!(snapshot(&room).is_empty(), "{:?}", snapshot(&room));
+    run(&mut command).expect(0);
+    assert_same_tree(&source, &room.join("out"));
+}
+
+#[test]
+fn one_import_at_a_time_and_anybody_may_look() {
+    let gap = Gap::new();
+    let source = big_source(&gap);
+    gap.export(&source, "big:v1", &["--pack-size", "64K"]).expect(0);
+    let first = start_until(gap.cluster.command(["import"]).arg(&gap.stick), || has_packs(&gap.cluster.vault, 5));
+    signal(&first, "STOP");
+    let second = gap.import();
+    let listed = gap.cluster.run(["list"]);
+    let verified = gap.on_stick("verify");
+    signal(&first, "CONT");
+    second.refused(1, "is in use by another command");
+    assert!(listed.expect(0).out.contains("holds nothing"));
+    verified.expect(0);
+    ended(first).expect(0);
+    assert!(gap.cluster.run(["list"]).expect(0).out.contains("big:v1"));
+}
+
+/// A checkout that goes on is no leftover to another one of the same name.
+#[test]
+fn a_checkout_leaves_the_sibling_of_a_running_one_alone() {
+    let gap = Gap::new();
+    let source = big_source(&gap);
+    gap.export(&source, "big:v1", &["--pack-size", "64K"]).expect(0);
+    gap.import().expect(0);
+    let other = gap.path("other-vault");
+    copy_tree(&gap.cluster.vault, &other);
+    let room = gap.path("room");
+    std::fs::create_dir(&room).unwrap();
+    let checkout = |vault: &Path| {
+        let mut command = gapvault();
+        command.arg("--vault").arg(vault).args(["checkout", "big:v1"]).arg(room.join("out"));
+        command
+    };
+    let first = start_until(&mut checkout(&gap.cluster.vault), || snapshot(&room).len() > 1);
+    signal(&first, "STOP");
+    let second = run(&mut checkout(&other));
+    signal(&first, "CONT");
+    second.expect(0);
+    ended(first).refused(2, "exists");
+    assert_eq!(std::fs::read_dir(&room).unwrap().count(), 1);
+    assert_same_tree(&source, &room.join("out"));
+}
+
+/// Ctrl-C at any moment: either all is done, or nothing is left of it.
+#[test]
+fn an_interrupted_command_does_all_or_nothing() {
+    let gap = Gap::new();
+    gap.export_sample();
+    let pristine = gap.path("pristine");
+    copy_tree(&gap.cluster.vault, &pristine);
+    gap.import().expect(0);
+    let mut count = 0;
+    let mut room = || {
+        count += 1;
+        let room = gap.path(&format!("room-{count}"));
+        std::fs::create_dir(&room).unwrap();
+        room
+    };
+    let done = |status: ExitStatus, point: &str| {
+        assert!(matches!(status.code(), Some(0 | 1)), "{status} at {point}");
+        status.success()
+    };
+
+    let export = || {
+        let stick = room();
+        let mut command = gap.lab.command(["export", "--name", "model:v2", "--tent", "aurora", "--pack-size", "64K"]);
+        command.arg(gap.path("sample")).arg("--to").arg(&stick);
+        (stick, command)
+    };
+    at_system_calls("INT", export, |stick, point, status| {
+        let whole = done(status, point);
+        assert_eq!(!snapshot(&stick).is_empty(), whole, "{point}");
+        assert!(leftovers(&gap.lab.vault).is_empty(), "{:?} at {point}", leftovers(&gap.lab.vault));
+        whole
+    });
+    let import = || {
+        let vault = room().join("cluster");
+        copy_tree(&pristine, &vault);
+        let mut command = gapvault();
+        command.arg("--vault").arg(&vault).arg("import").arg(&gap.stick);
+        (Site { vault }, command)
+    };
+    at_system_calls("INT", import, |cluster, point, status| {
+        let whole = done(status, point);
+        assert_eq!(cluster.run(["list"]).expect(0).out.contains("model:v1"), whole, "{point}");
+        whole
+    });
+    let checkout = || {
+        let room = room();
+        let mut command = gap.cluster.command(["checkout", "model:v1"]);
+        command.arg(room.join("out"));
+        (room, command)
+    };
+    at_system_calls("INT", checkout, |room, point, status| {
+        let whole = done(status, point);
+        assert_eq!(std::fs::read_dir(&room).unwrap().count(), usize::from(whole), "{point}");
+        whole
+    });
+}
+
+/// Whether this many packs have arrived in a vault.
+fn has_packs(vault: &Path, count: usize) -> bool {
+    let files = std::fs::read_dir(vault.join("bundles")).unwrap();
+    let packs = files.map(|bundle| bundle.unwrap().path().join("packs/0000"));
+    packs.filter_map(|packs| std::fs::read_dir(packs).ok()).any(|packs| packs.count() > count)
+}
