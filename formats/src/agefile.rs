@@ -249,7 +249,8 @@ fn refuse(error: age::DecryptError) -> AgeError {
     match error {
         age::DecryptError::NoMatchingKeys => AgeError::NotARecipient,
         age::DecryptError::Io(e) => AgeError::Io(e),
-        other => AgeError::Broken(other.to_string()),
+        // Its further lines guess at the reason.
+        other => AgeError::Broken(other.to_string().lines().next().unwrap_or_default().to_owned()),
     }
 }
 
