@@ -1,7 +1,8 @@
 //! Little on the medium, much in memory: each stops at a limit, within the bounds that every hostile run has.
 
-use crate::support::hostile::{Forge, Table, cbor, entry, map, row, zstd_bomb, zstd_raw};
+use crate::support::hostile::{Forge, entry, row};
 use crate::support::siege::Siege;
+use crate::support::table::{Table, cbor, map, zstd_bomb, zstd_raw};
 use ciborium::Value;
 
 /// A zstd frame that asks for a window of 128 MiB.
@@ -38,13 +39,19 @@ fn heads_that_promise_too_much_are_refused() {
             "10^9 chunks",
             |f| f.index.set(row::HEAD, "chunks", 1_000_000_000),
             3,
+            "index: chunks 1000000000, the limit is 67108864",
+        ),
+        (
+            "60 million chunks",
+            |f| f.index.set(row::HEAD, "chunks", 60_000_000),
+            3,
             "index: a recipe before the chunk table is complete",
         ),
         (
             "2^40 chunks",
             |f| f.index.set(row::HEAD, "chunks", 1_u64 << 40),
             3,
-            "index: chunks 1099511627776, the limit is 2147483648",
+            "index: chunks 1099511627776, the limit is 67108864",
         ),
         (
             "10^9 files with recipes",

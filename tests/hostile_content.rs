@@ -1,7 +1,8 @@
 //! Keys, packs and chunks that are not what the signed descriptions say.
 
-use crate::support::hostile::{Files, Forge, entry, map, pack_name, row, seal_to, split_header, zstd_bomb};
-use crate::support::siege::Siege;
+use crate::support::hostile::{Files, Forge, entry, pack_name, row, seal_to, split_header};
+use crate::support::siege::{Siege, expect_admitted};
+use crate::support::table::{map, zstd_bomb};
 use gapvault_formats::agefile::{Identity, Recipient};
 use gapvault_formats::ids::Nonce;
 
@@ -178,17 +179,22 @@ fn content_that_is_not_what_was_signed_is_refused_at_checkout() {
             "a pack for somebody else",
             |f| f.on_files = |_, files| reseal(files, &pack_name(0), &[somebody()], &[0; 65_536]),
             3,
-            "pack 0 of bundle",
+            "packs/0000/000000.age of bundle",
         ),
         (
             "a pack that does not authenticate",
             |f| f.on_files = |_, files| *files.get_mut(&pack_name(1)).unwrap().last_mut().unwrap() ^= 1,
             3,
-            "pack 1 of bundle",
+            "packs/0000/000001.age of bundle",
         ),
-        ("a pack whose header is longer than it is", |f| f.on_files = longer_header, 3, "pack 1 of bundle"),
+        (
+            "a pack whose header is longer than it is",
+            |f| f.on_files = longer_header,
+            3,
+            "packs/0000/000001.age of bundle",
+        ),
         ("another chunk id", |f| f.index.set(row::SECOND, "id", vec![9; 32]), 3, "the index says 0909"),
-        ("another chunk under an id", |f| f.stream[70_000] ^= 1, 3, "a chunk decodes to "),
+        ("another chunk under an id", |f| f.stream[70_000] ^= 1, 3, "decodes to "),
         ("another file digest", |f| f.catalogue.set(entry::ZEROS, "sha256", vec![9; 32]), 3, "zeros has SHA-256 "),
         ("chunks in another order", in_another_order, 3, "dir/a.bin has SHA-256 "),
         (
@@ -217,6 +223,15 @@ fn chunks_that_are_not_one_frame_of_their_length_are_refused_at_checkout() {
         ("8 GiB that say 500,000 bytes", |f| f.code_zeros(&bomb_that_lies(500_000)), 3, MALFORMED),
         ("8 GiB that say 2^32 - 1 bytes", |f| f.code_zeros(&bomb_that_lies(u32::MAX)), 3, MALFORMED),
     ]);
+}
+
+/// What the lies above begin from is no lie.
+#[test]
+fn a_frame_of_another_compressor_decodes() {
+    let mut siege = Siege::new();
+    let mut forge = siege.forge();
+    forge.code_zeros(&zeros(500_000));
+    expect_admitted(&siege.gap, &forge, &siege.gap.path("out"));
 }
 
 /// A skippable frame of four bytes.

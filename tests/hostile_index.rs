@@ -1,7 +1,8 @@
 //! Indexes that no gapvault writes: chunk tables and recipes that don't fit the stream, the files or each other.
 
-use crate::support::hostile::{Forge, map, row::*};
+use crate::support::hostile::{Forge, row::*};
 use crate::support::siege::Siege;
+use crate::support::table::map;
 use ciborium::Value;
 
 #[test]

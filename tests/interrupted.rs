@@ -1,6 +1,6 @@
 //! Ctrl-C in the middle of work leaves no mess, and commands on one vault don't get into each other's way.
 
-use crate::support::kill::{at_system_calls, copy_tree, leftovers, signal, start_until};
+use crate::support::kill::{Threads, at_system_calls, copy_tree, leftovers, signal, start_until};
 use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, snapshot};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -139,11 +139,10 @@ fn an_interrupted_command_does_all_or_nothing() {
         command.arg(gap.path("sample")).arg("--to").arg(&stick);
         (stick, command)
     };
-    at_system_calls("INT", export, |stick, point, status| {
+    at_system_calls("INT", Threads::Main, export, |stick, point, status| {
         let whole = done(status, point);
         assert_eq!(!snapshot(&stick).is_empty(), whole, "{point}");
         assert!(leftovers(&gap.lab.vault).is_empty(), "{:?} at {point}", leftovers(&gap.lab.vault));
-        whole
     });
     let import = || {
         let vault = room().join("cluster");
@@ -152,10 +151,9 @@ fn an_interrupted_command_does_all_or_nothing() {
         command.arg("--vault").arg(&vault).arg("import").arg(&gap.stick);
         (Site { vault }, command)
     };
-    at_system_calls("INT", import, |cluster, point, status| {
+    at_system_calls("INT", Threads::Main, import, |cluster, point, status| {
         let whole = done(status, point);
         assert_eq!(cluster.run(["list"]).expect(0).out.contains("model:v1"), whole, "{point}");
-        whole
     });
     let checkout = || {
         let room = room();
@@ -163,10 +161,9 @@ fn an_interrupted_command_does_all_or_nothing() {
         command.arg(room.join("out"));
         (room, command)
     };
-    at_system_calls("INT", checkout, |room, point, status| {
+    at_system_calls("INT", Threads::Main, checkout, |room, point, status| {
         let whole = done(status, point);
         assert_eq!(std::fs::read_dir(&room).unwrap().count(), usize::from(whole), "{point}");
-        whole
     });
 }
 

@@ -1,8 +1,8 @@
 //! An exporter whom the cluster trusts and who lies: every digest and signature of a forged bundle is right, whatever it
 //! says. It is made without the library's writers where those would refuse.
 
+use super::table::Table;
 use super::{Gap, noise};
-use ciborium::Value;
 use gapvault_formats::agefile::{Identity, Recipient, SealWriter, Suite};
 use gapvault_formats::card::Card;
 use gapvault_formats::catalogue::{self, Artifact, Provenance, Reader, Role, Totals};
@@ -11,6 +11,7 @@ use gapvault_formats::ids::{BundleId, FileDigest, MediumDigest, Nonce, TentKey};
 use gapvault_formats::index::{self, Chunk, Recipe, Run};
 use gapvault_formats::keys::Keys;
 use gapvault_formats::names::VolumeName;
+use gapvault_formats::relpath::RelPath;
 use gapvault_formats::seal::{Predicate, Stanzas, StreamLayout, Volume};
 use gapvault_formats::sshsig::{Namespace, SigningKey};
 use gapvault_formats::time::Time;
@@ -181,13 +182,13 @@ impl Forge {
     }
 
     fn files(&self) -> Files {
-        let own = self.keys.identity.recipient();
+        let own = [self.keys.identity.recipient()];
         let mut stream = self.stream.clone();
         stream.resize(padding::padded(stream.len() as u64) as usize, 0);
         let packs = stream.chunks(PACK as usize).enumerate();
-        let mut files: Files = packs.map(|(n, plain)| (pack_name(n), seal_to(&[own.clone()], plain))).collect();
-        files.insert("catalogue.age".to_owned(), seal_to(&[own.clone()], &self.catalogue.compressed()));
-        files.insert("index.age".to_owned(), seal_to(&[own], &self.index.compressed()));
+        let mut files: Files = packs.map(|(n, plain)| (pack_name(n), seal_to(&own, plain))).collect();
+        files.insert("catalogue.age".to_owned(), seal_to(&own, &self.catalogue.compressed()));
+        files.insert("index.age".to_owned(), seal_to(&own, &self.index.compressed()));
         files
             .insert("keys.age".to_owned(), seal_to(&self.members, (self.on_keys)(&self.keys.expose_text()).as_bytes()));
         files.insert("RECOVER.txt".to_owned(), b"no help\n".to_vec());
@@ -228,7 +229,7 @@ fn now() -> Time {
 fn honest_catalogue(head: catalogue::Head, artifact: &str) -> Table {
     use catalogue::{File, Folder, Link, Record};
     let file = |path: &str, bytes: &[u8]| {
-        let (path, size, sha256) = (path.parse_path(), bytes.len() as u64, FileDigest::of(bytes));
+        let (path, size, sha256) = (rel_path(path), bytes.len() as u64, FileDigest::of(bytes));
         Record::File(File { path, mode: 0o644, size, sha256 })
     };
     let a = noise(7, 100_000);
@@ -238,10 +239,10 @@ fn honest_catalogue(head: catalogue::Head, artifact: &str) -> Table {
     Table::of(&[
         Record::Head(head),
         Record::Artifact(Artifact { artifact: artifact.parse().unwrap(), provenance }),
-        Record::Folder(Folder { path: "dir".parse_path(), mode: 0o755 }),
+        Record::Folder(Folder { path: rel_path("dir"), mode: 0o755 }),
         file("dir/a.bin", &a),
         file("dir/b.bin", &a[60_000..]),
-        Record::Link(Link { path: "latest".parse_path(), target: "dir/a.bin".to_owned() }),
+        Record::Link(Link { path: rel_path("latest"), target: "dir/a.bin".to_owned() }),
         file("zeros", &[0; 500_000]),
         end,
     ])
@@ -273,85 +274,8 @@ fn honest_index(keys: &Keys) -> (Table, Vec<u8>) {
     (table, stream)
 }
 
-/// A CBOR sequence, record by record, each as its bytes.
-#[derive(Clone, Default)]
-pub struct Table {
-    pub records: Vec<Vec<u8>>,
-    /// What stands behind the records' zstd frame.
-    pub frames: Vec<u8>,
-}
-
-impl Table {
-    fn of(records: &[impl serde::Serialize]) -> Self {
-        Self { records: records.iter().map(cbor).collect(), frames: Vec::new() }
-    }
-
-    /// Changes a field of a record; the field's place is written as in `totals.files`.
-    pub fn set(&mut self, record: usize, place: &str, value: impl Into<Value>) {
-        self.edit(record, place, |field| *field = value.into());
-    }
-
-    /// Adds a field at the end of a map in a record; an empty place is the record's own map.
-    pub fn add(&mut self, record: usize, place: &str, name: &str) {
-        self.edit(record, place, |map| map.as_map_mut().unwrap().push((name.into(), 1.into())));
-    }
-
-    /// Changes what stands at a place of a record.
-    pub fn edit(&mut self, record: usize, place: &str, change: impl FnOnce(&mut Value)) {
-        let mut value: Value = ciborium::from_reader(self.records[record].as_slice()).unwrap();
-        let mut field = &mut value.as_map_mut().unwrap()[0].1;
-        for name in place.split('.').filter(|name| !name.is_empty()) {
-            field = match (field, name.parse::<usize>()) {
-                (Value::Array(items), Ok(number)) => &mut items[number],
-                (Value::Map(fields), _) => {
-                    let found = fields.iter_mut().find(|(key, _)| key.as_text() == Some(name));
-                    &mut found.unwrap_or_else(|| panic!("no {place}")).1
-                }
-                _ => panic!("no {place}"),
-            };
-        }
-        change(field);
-        self.records[record] = cbor(&value);
-    }
-
-    /// Puts a copy of a record behind it, with another path.
-    pub fn add_after(&mut self, record: usize, path: &str) {
-        self.records.insert(record + 1, self.records[record].clone());
-        self.set(record + 1, "path", path);
-    }
-
-    /// Puts a copy of a record before it, with another path.
-    pub fn add_before(&mut self, record: usize, path: &str) {
-        self.records.insert(record, self.records[record].clone());
-        self.set(record, "path", path);
-    }
-
-    fn compressed(&self) -> Vec<u8> {
-        let mut bytes = zstd_raw(&self.records.concat());
-        bytes.extend_from_slice(&self.frames);
-        bytes
-    }
-}
-
-trait ParsePath {
-    fn parse_path(&self) -> gapvault_formats::relpath::RelPath;
-}
-impl ParsePath for str {
-    fn parse_path(&self) -> gapvault_formats::relpath::RelPath {
-        gapvault_formats::relpath::RelPath::new(self).unwrap()
-    }
-}
-
-/// A CBOR map.
-pub fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Map(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
-}
-
-/// The CBOR of a value.
-pub fn cbor(value: &impl serde::Serialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ciborium::into_writer(value, &mut bytes).unwrap();
-    bytes
+fn rel_path(text: &str) -> RelPath {
+    RelPath::new(text).unwrap()
 }
 
 /// The name of a pack.
@@ -371,37 +295,6 @@ pub fn split_header(age: &[u8]) -> (&[u8], &[u8]) {
     let mac = age.windows(5).position(|w| w == b"\n--- ").unwrap() + 1;
     let end = mac + age[mac..].iter().position(|b| *b == b'\n').unwrap() + 1;
     age.split_at(end)
-}
-
-/// The largest block of a zstd frame, and its window here.
-const BLOCK: usize = 128 << 10;
-
-/// A zstd frame of raw blocks.
-pub fn zstd_raw(bytes: &[u8]) -> Vec<u8> {
-    zstd_bomb(bytes, 0, 0)
-}
-
-/// A zstd frame of `bytes` and then `blocks` times 128 KiB of one byte: four bytes on the medium for each block.
-pub fn zstd_bomb(bytes: &[u8], byte: u8, blocks: usize) -> Vec<u8> {
-    const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-    const WINDOW_128_KIB: u8 = 0x38;
-    const RAW: usize = 0;
-    const RUN: usize = 1;
-    let mut out = MAGIC.to_vec();
-    out.extend([0, WINDOW_128_KIB]);
-    let mut block = |kind: usize, size: usize, bytes: &[u8], last: bool| {
-        let header = usize::from(last) | kind << 1 | size << 3;
-        out.extend_from_slice(&header.to_le_bytes()[..3]);
-        out.extend_from_slice(bytes);
-    };
-    for part in bytes.chunks(BLOCK) {
-        block(RAW, part.len(), part, false);
-    }
-    for _ in 0..blocks {
-        block(RUN, BLOCK, &[byte], false);
-    }
-    block(RAW, 0, b"", true);
-    out
 }
 
 /// Where the bundle with this label stands on a medium.

@@ -1,16 +1,18 @@
 //! Ending the program in the middle of its work: at every system call that changes a file system, or after a while.
 
 use super::snapshot;
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// The system calls that make something durable or visible.
-const POINTS: [&str; 6] = ["fsync", "rename", "renameat2", "mkdir", "unlink", "syncfs"];
+/// The system calls that make something durable or visible; those that this machine does not have are passed over.
+const CALLS: [&str; 9] =
+    ["fsync", "syncfs", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "unlink", "unlinkat"];
 
-/// Runs `command` again and again, each time killed a little later, until it is not killed any more; `check` looks at
-/// what is left each time. It is told at which point that was, and whether the run came to its end nevertheless.
+/// Runs `command` again and again, killed at another point each time; `check` looks at what is left. It is told at which
+/// point that was, and whether the run came to its end nevertheless.
 ///
 /// `command` makes a new place to work in for each run.
 pub fn at_many_points<T>(mut command: impl FnMut() -> (T, Command), mut check: impl FnMut(T, &str, bool)) {
@@ -25,37 +27,64 @@ pub fn at_many_points<T>(mut command: impl FnMut() -> (T, Command), mut check: i
         let ended = expect_killed(killed_after(&mut command, length * part / 8), &point);
         check(place, &point, ended);
     }
-    at_system_calls("KILL", command, |place, point, status| {
-        let ended = expect_killed(status, point);
-        check(place, point, ended);
-        ended
-    });
+    for threads in [Threads::Main, Threads::All] {
+        at_system_calls("KILL", threads, &mut command, |place, point, status| {
+            check(place, point, expect_killed(status, point));
+        });
+    }
 }
 
-/// Runs `command` again and again, each time sending it a signal a few system calls later, until `check` says that it
-/// came to its end; without strace it says so and does nothing.
+/// Whose system calls count; each thread counts for itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threads {
+    Main,
+    All,
+}
+
+/// Runs `command` again and again, each time sending it a signal at another system call; without strace it says so and
+/// does nothing.
 pub fn at_system_calls<T>(
     signal: &str,
+    threads: Threads,
     mut command: impl FnMut() -> (T, Command),
-    mut check: impl FnMut(T, &str, ExitStatus) -> bool,
+    mut check: impl FnMut(T, &str, ExitStatus),
 ) {
     if !strace_works() {
         eprintln!("SKIPPED: strace is not here or may not trace, so nothing was stopped at its system calls");
         return;
     }
-    let mut stopped = 0;
-    for call in POINTS {
-        // One by one at first, then in larger steps: the work repeats itself.
-        for n in (1..8).chain((8..).step_by(5)) {
+    let counts = count_calls(&command().1, threads);
+    assert!(!counts.is_empty(), "nothing to stop at");
+    for (call, count) in counts {
+        // The first and the last, and some between, where the work repeats itself.
+        for n in (1..=count).filter(|n| *n < 8 || *n + 8 > count || n % 8 == 0) {
             let (place, command) = command();
-            let status = inject(&command, call, signal, n).status().unwrap();
-            if check(place, &format!("{call} number {n}"), status) {
-                break;
-            }
-            stopped += 1;
+            let status = inject(&command, threads, call, signal, n).status().unwrap();
+            check(place, &format!("{call} number {n} of {count}, {threads:?}"), status);
         }
     }
-    assert!(stopped > 0, "never stopped");
+}
+
+/// How often the busiest thread of a run makes each call.
+fn count_calls(command: &Command, threads: Threads) -> Vec<(&'static str, usize)> {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let calls = CALLS.map(|call| format!("?{call}")).join(",");
+    let mut traced = strace(threads);
+    traced.arg("-o").arg(trace.path()).args(["-e", &format!("trace={calls}")]);
+    assert!(quiet(traced.arg(command.get_program()).args(command.get_args())).status().unwrap().success());
+    let trace = std::fs::read_to_string(trace.path()).unwrap();
+    let count = |call: &str| {
+        let mut by_thread = BTreeMap::<&str, usize>::new();
+        for line in trace.lines() {
+            // `PID call(…`, and the call alone if only one thread is followed.
+            let (thread, made) = line.split_once(' ').filter(|_| threads == Threads::All).unwrap_or(("", line));
+            if made.trim_start().strip_prefix(call).is_some_and(|rest| rest.starts_with('(')) {
+                *by_thread.entry(thread).or_default() += 1;
+            }
+        }
+        by_thread.into_values().max().unwrap_or(0)
+    };
+    CALLS.into_iter().map(|call| (call, count(call))).filter(|(_, count)| *count > 0).collect()
 }
 
 /// Whether a run came to its end; otherwise it was killed, and did not fail in another way.
@@ -65,23 +94,27 @@ fn expect_killed(status: ExitStatus, point: &str) -> bool {
     !killed
 }
 
-/// The same command under strace, which sends it a signal as it begins `call` for the n-th time.
-fn inject(command: &Command, call: &str, signal: &str, n: u32) -> Command {
-    let mut traced = Command::new("strace");
-    // Each thread counts for itself: of signals that are not deadly, one is to come, not one a thread.
-    if signal == "KILL" {
-        traced.arg("-f");
-    }
-    traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+/// The same command under strace, which sends it a signal as a thread begins `call` for the n-th time.
+fn inject(command: &Command, threads: Threads, call: &str, signal: &str, n: usize) -> Command {
+    let mut traced = strace(threads);
+    traced.args(["-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
     traced.arg(format!("inject={call}:signal={signal}:when={n}"));
-    traced.arg(command.get_program()).args(command.get_args()).env_remove("GAPVAULT_DIR");
-    quiet(&mut traced);
+    quiet(traced.arg(command.get_program()).args(command.get_args()));
     traced
+}
+
+fn strace(threads: Threads) -> Command {
+    let mut strace = Command::new("strace");
+    strace.arg("-qq").env_remove("GAPVAULT_DIR");
+    if threads == Threads::All {
+        strace.arg("-f");
+    }
+    strace
 }
 
 /// Whether strace is installed and allowed.
 fn strace_works() -> bool {
-    quiet(Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"])).status().is_ok_and(|s| s.success())
+    quiet(strace(Threads::All).args(["-o", "/dev/null", "true"])).status().is_ok_and(|s| s.success())
 }
 
 fn killed_after(command: &mut Command, time: Duration) -> ExitStatus {

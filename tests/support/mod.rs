@@ -4,6 +4,7 @@ pub mod hostile;
 pub mod kill;
 pub mod reseal;
 pub mod siege;
+pub mod table;
 pub mod tools;
 pub mod trees;
 pub mod untouched;
