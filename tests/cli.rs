@@ -56,6 +56,8 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (cluster.command(["show", "not a name"]), 2),
         (cluster.command(["checkout", "model:v1", &out]), 0),
         (cluster.command(["checkout", "model:v1", &out]), 2),
+        (cluster.command(["untrust", "nobody", "--tent", "aurora", "--role", "member"]), 2),
+        (cluster.command(["untrust", "lab", "--tent", "aurora", "--role", "exporter"]), 0),
         (cluster.command(["log"]), 0),
         (vaultless(&["--vault", &sample, "log"]), 2),
         (vaultless(&["completions", "zsh"]), 0),

@@ -32,7 +32,7 @@ fn a_medium_without_room_is_refused_before_anything_is_written() {
     let before = gap.lab.snapshot();
     let script = format!("{TINY} tiny 1m \"$STICK\"; code=0; export_sample || code=$?; ls -AR \"$STICK\"; exit $code");
     let Some(run) = mounting(&gap, "a medium without room", &script) else { return };
-    let run = run.refused(6, "has room for 1048576 bytes, up to ");
+    let run = run.refused(6, "has room for 1.0 MiB, up to ");
     assert!(run.err.contains("hint: ") && run.out.lines().count() == 1, "{run:#?}");
     assert!(gap.lab.snapshot() == before);
 }

@@ -1,7 +1,7 @@
 //! What an export takes from its source, and what it refuses before it writes anything.
 
 use crate::support::tools::{above_modes, bound_by_modes, skip};
-use crate::support::{Gap, Run, assert_same_tree, run, set_mode, snapshot};
+use crate::support::{Gap, Run, assert_same_tree, run, set_mode, snapshot, write_sample};
 use std::ffi::OsStr;
 use std::fs::{create_dir, create_dir_all, write};
 use std::os::unix::ffi::OsStrExt;
@@ -157,4 +157,21 @@ fn a_file_that_may_not_be_read_fails_the_export() {
     assert!(snapshot(&gap.stick).is_empty());
     // The skip above must not hide that the helper does nothing.
     assert!(above_modes() == (command.get_program() == "setpriv"));
+}
+
+#[test]
+fn neither_a_vault_nor_the_medium_is_exported() {
+    let gap = Gap::new();
+    write_sample(&gap.path("sample"));
+    let lab = gap.lab.vault.clone();
+    for (path, fault) in [
+        (lab.clone(), "is a vault"),
+        (lab.join("secrets"), "is a vault"),
+        (lab.join("secrets/ssh.key"), "is a vault"),
+        (gap.stick.clone(), "is the medium"),
+        (gap.room.path().to_owned(), "is "),
+    ] {
+        gap.export(&path, "model:v1", &[]).refused(2, fault);
+        assert_eq!(snapshot(&gap.stick), []);
+    }
 }

@@ -63,7 +63,7 @@ fn any_file_removed_is_refused_as_what_it_means() {
             // Without a seal there is no bundle yet, and a pack may be on another medium.
             "seal.json" => (5, "has no seal"),
             pack if pack.starts_with("packs/") => (5, pack),
-            signature if signature.ends_with(".sig") => (4, "no signature"),
+            signature if signature.ends_with(".sig") => (4, "there is no signature"),
             other => (3, other),
         };
         while_altered(&bundle.join(&name), None, || assert_refused(&gap, &format!("{name} removed"), code, text));

@@ -56,7 +56,7 @@ fn the_fingerprint_is_compared_before_anything_changes() {
     let cases: [(&[&str], i32, &str); 5] = [
         (&["--role", "member"], 2, "there is no terminal to confirm the fingerprint on"),
         (&["--role", "member", "--fingerprint", &other], 4, &m.fingerprint),
-        (&["--role", "member", "--fingerprint", &m.fingerprint[..63]], 2, "expected 64 lowercase hex digits"),
+        (&["--role", "member", "--fingerprint", &m.fingerprint[..63]], 2, "expected 64 hex digits"),
         (&["--role", "owner", "--fingerprint", &m.fingerprint], 2, "possible values: member, auditor, exporter"),
         (&["--fingerprint", &m.fingerprint], 2, "--role <ROLE>"),
     ];
@@ -138,4 +138,33 @@ fn on_terminal(m: &Meeting, answer: &str) -> Run {
     let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+}
+
+#[test]
+fn what_was_trusted_can_be_taken_back() {
+    let gap = Gap::new();
+    gap.export_sample();
+    let untrust = |site: &crate::support::Site, name: &str, role: &str| {
+        site.run(["untrust", name, "--tent", "aurora", "--role", role])
+    };
+    untrust(&gap.cluster, "lab", "exporter").expect(0);
+    gap.import().refused(4, "bundle");
+    untrust(&gap.cluster, "lab", "exporter").refused(2, "lab is no exporter of tent aurora");
+    untrust(&gap.lab, "cluster-b", "member").expect(0);
+    gap.export(&gap.path("sample"), "model:v2", &[]).refused(4, "no member or auditor at another site");
+    let log = gap.lab.run(["log"]).expect(0).out;
+    for change in
+        ["cluster-b (cluster-b, card ", "is member of tent aurora", "cluster-b is no longer member of tent aurora"]
+    {
+        assert!(log.contains(change), "no {change:?} in\n{log}");
+    }
+}
+
+#[test]
+fn a_fingerprint_may_be_written_in_groups_and_capitals() {
+    let meeting = Meeting::new();
+    let digits = meeting.fingerprint.to_uppercase();
+    let groups: Vec<_> = digits.as_bytes().chunks(4).map(|group| std::str::from_utf8(group).unwrap()).collect();
+    let args = ["--tent", "aurora", "--role", "member", "--fingerprint", &groups.join(" ")];
+    run(meeting.gap.cluster.command(["trust"]).arg(&meeting.card).args(args)).expect(0);
 }

@@ -51,6 +51,8 @@ pub enum Event {
         epoch: u64,
         /// Its bytes.
         digest: PolicyDigest,
+        /// What is new in it, for people.
+        change: String,
     },
     /// A tent key was pinned to its tent.
     TentKey {
@@ -288,7 +290,7 @@ mod tests {
         let mut head = LogHead::EMPTY;
         (0..3)
             .map(|n| {
-                let event = Event::Policy { epoch: n, digest: PolicyDigest::of(b"p") };
+                let event = Event::Policy { epoch: n, digest: PolicyDigest::of(b"p"), change: "a change".to_owned() };
                 let (line, _, next) = head.append(Time::from_unix(1_000_000).unwrap(), event).unwrap();
                 head = next;
                 line

@@ -40,7 +40,7 @@ Results go to an empty folder `$HOME/opened`.
     age -d -i \"$HOME/opened/bundle.key\" index.age | zstd -d > \"$HOME/opened/index.cbor\"
 
 4. The stream: the packs, opened and joined in the order of their numbers.
-    for pack in packs/*/*.age; do age -d -i \"$HOME/opened/bundle.key\" \"$pack\" || exit 1; done > \"$HOME/opened/stream\"
+    (for pack in packs/*/*.age; do age -d -i \"$HOME/opened/bundle.key\" \"$pack\" || exit 1; done) > \"$HOME/opened/stream\"
 
 5. The files: index.cbor says where each chunk of a file stands in the stream (offset, stored bytes, coding `store` or
    `zstd`); joined in the order of the file's recipe they are the file, whose SHA-256 catalogue.cbor gives. The script

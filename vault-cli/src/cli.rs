@@ -2,7 +2,8 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs,
+    untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -81,6 +82,7 @@ pub(crate) enum Command {
     Card(CardArgs),
     Tent(TentArgs),
     Trust(TrustArgs),
+    Untrust(UntrustArgs),
     Export(ExportArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How progress is shown.
@@ -26,6 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Progress {
     stop: Arc<AtomicBool>,
+    handle_signals: Once,
     show: Show,
 }
 
@@ -57,18 +58,24 @@ struct Told<'a> {
 
 impl Progress {
     pub(crate) fn new(mode: ProgressMode) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-            // The second one ends the program at once; without the handlers the first one does.
-            let _ = signal_hook::flag::register_conditional_default(signal, stop.clone());
-            let _ = signal_hook::flag::register(signal, stop.clone());
-        }
         let show = match mode {
             ProgressMode::Auto if std::io::stderr().is_terminal() => Show::Bar(Mutex::default()),
             ProgressMode::Auto | ProgressMode::None => Show::Nothing,
             ProgressMode::Json => Show::Json(Mutex::default()),
         };
-        Self { stop, show }
+        Self { stop: Arc::default(), handle_signals: Once::new(), show }
+    }
+
+    /// From here on, Ctrl-C asks the work to stop and leave no mess; a second one ends the program at once. Before, it
+    /// ends it at once too: a question must not go on being asked.
+    pub(crate) fn stop_on_signals(&self) {
+        self.handle_signals.call_once(|| {
+            for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+                // Without the handlers the first one ends the program.
+                let _ = signal_hook::flag::register_conditional_default(signal, self.stop.clone());
+                let _ = signal_hook::flag::register(signal, self.stop.clone());
+            }
+        });
     }
 
     /// Takes a bar off the screen, so that what follows stands alone.

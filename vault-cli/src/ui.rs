@@ -19,8 +19,9 @@ impl Ui {
         Self { json, progress: Progress::new(progress) }
     }
 
-    /// Shows what the library does while it works.
+    /// Shows what the library does while it works, and stops it when Ctrl-C is pressed.
     pub(crate) fn observer(&self) -> &Progress {
+        self.progress.stop_on_signals();
         &self.progress
     }
 
@@ -68,7 +69,11 @@ impl Ui {
         }
         eprint_part(&format!("{question} [y/N] "));
         let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer).ok()?;
+        let length = io::stdin().lock().read_line(&mut answer).ok()?;
+        if length == 0 {
+            // The end of the input leaves the cursor behind the question.
+            eprint_line("");
+        }
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 

@@ -11,6 +11,7 @@ use gapvault_formats::keys::Keys;
 use gapvault_formats::limits;
 use gapvault_formats::names::ArtifactRef;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal};
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -51,6 +52,18 @@ pub enum HeldError {
         /// Where.
         bundle: BundleId,
     },
+    /// The log knows no such bundle.
+    #[error("this vault holds no bundle {beginning}")]
+    NoBundle {
+        /// The beginning of its digest, as it was asked for.
+        beginning: String,
+    },
+    /// Several bundles begin like this.
+    #[error("several bundles of this vault begin with {beginning}")]
+    SeveralBundles {
+        /// The beginning of their digests, as it was asked for.
+        beginning: String,
+    },
     /// Several bundles hold an artifact of that name and version.
     #[error("{artifact} is in several bundles: {bundles}")]
     Ambiguous {
@@ -78,6 +91,8 @@ explain!(HeldError, pass: [Fs, Seal, Contents], {
     // What may come on another medium elsewhere is just not there in a vault.
     Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
     Self::NoArtifact { .. } | Self::NotInBundle { .. } => (Other, Some("`gapvault list` shows what it holds")),
+    Self::NoBundle { .. } => (Other, Some("`gapvault list` shows what it holds")),
+    Self::SeveralBundles { .. } => (Usage, Some("give more digits")),
     Self::Ambiguous { .. } => (Usage, Some("name one of them with --bundle")),
 });
 
@@ -130,6 +145,17 @@ pub(crate) fn find_held<'v>(
             let bundles: Vec<_> = several.iter().map(|held| held.bundle().to_string()).collect();
             Err(HeldError::Ambiguous { artifact: artifact.clone(), bundles: bundles.join(", ") })
         }
+    }
+}
+
+/// The bundle of the log whose digest begins like this.
+pub fn find_bundle(vault: &Vault, beginning: &str) -> Result<BundleId, HeldError> {
+    let ids: BTreeSet<_> = vault.held().map(Held::bundle).filter(|id| id.to_string().starts_with(beginning)).collect();
+    let beginning = crate::formats::names::shorten(beginning);
+    match ids.first() {
+        None => Err(HeldError::NoBundle { beginning }),
+        Some(_) if ids.len() > 1 => Err(HeldError::SeveralBundles { beginning }),
+        Some(one) => Ok(*one),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Explain, FsError, Kind, explain};
 use crate::fs::{Durable, Folder, create_folder, sync_folder, write_replacing};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Incoming, Vault, VaultError};
+use gapvault_formats::catalogue::Role;
 use gapvault_formats::custody::{self, Imported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::TentName;
@@ -57,6 +58,12 @@ pub enum ImportError {
         /// Its seal.
         bundle: BundleId,
     },
+    /// A catalogue that keeps a recipient quiet.
+    #[error("catalogue.age does not list this vault's key as {role}, though the bundle is sealed to it as such")]
+    NotListed {
+        /// What it can read.
+        role: Role,
+    },
     /// Neither member nor auditor.
     #[error("neither keys.age nor catalogue.age is sealed to this vault's key")]
     NotAReader,
@@ -66,6 +73,7 @@ explain!(ImportError, pass: [Vault, Judge, Bundle, Contents, Room, Fs], {
     Self::Unsealed { .. } => (Incomplete, Some("its export broke off, or another volume of it carries the seal: bring that one first")),
     Self::TentKeyPinned { .. } => (Refused, Some("one tent's content must not come in under another's name: ask the exporter")),
     Self::OwnBundle { .. } => (Usage, Some("import it at another site; the source it was exported from is still where it was")),
+    Self::NotListed { .. } => (Damaged, Some("its exporter signed something that no gapvault writes: do not use it, and ask the exporter")),
     Self::NotAReader => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
 });
 
@@ -182,6 +190,11 @@ fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<Imported,
         }
         loaded => loaded?,
     };
+    let role = if keys.is_some() { Role::Member } else { Role::Auditor };
+    // SPEC 13.5: what this vault can open, the catalogue must say that it can.
+    if !contents.head.readers.iter().any(|r| r.role == role && r.recipient == vault.card().recipient) {
+        return Err(ImportError::NotListed { role });
+    }
     let pin = keys.map(|keys| keys.tent_key.pin());
     // SPEC 13.6: a tent key stands for one tent.
     if let Some(pinned) = pin.and_then(|pin| vault.pinned_to(&pin)).filter(|t| **t != judged.addressed.tent) {

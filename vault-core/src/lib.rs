@@ -92,4 +92,4 @@ pub mod vault;
 pub mod verify;
 
 pub use gapvault_formats as formats;
-pub use held::HeldError;
+pub use held::{HeldError, find_bundle};

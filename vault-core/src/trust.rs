@@ -27,6 +27,16 @@ pub enum TrustError {
         /// What was compared with its owner.
         expected: CardFingerprint,
     },
+    /// There is nothing to take back.
+    #[error("{name} is no {grant} of tent {tent}")]
+    NotGranted {
+        /// The site or person.
+        name: String,
+        /// The tent.
+        tent: TentName,
+        /// What it has not been trusted with.
+        grant: Grant,
+    },
     /// The tent is there already.
     #[error("tent {tent} exists, and this site already exports from it")]
     TentExists {
@@ -39,6 +49,7 @@ explain!(TrustError, pass: [Vault], {
     Self::Card(_) => (Damaged, Some("a card is the output of `gapvault card`, unchanged")),
     Self::Policy(_) => (Refused, Some("nothing was changed; `gapvault tent list` shows who may do what")),
     Self::Fingerprint { .. } => (Refused, Some("ask the card's owner for its fingerprint by another way than the card came")),
+    Self::NotGranted { .. } => (Usage, Some("`gapvault tent list` shows who may do what; exporters are named as persons")),
     Self::TentExists { .. } => (Usage, Some("give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
 });
 
@@ -51,7 +62,8 @@ pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<(), TrustError> {
         return Err(TrustError::TentExists { tent: tent.clone() });
     }
     vault.tent_key(tent)?;
-    Ok(vault.apply(policy)?)
+    let change = format!("{} is member, {} exporter of tent {tent}", own.site, own.person);
+    Ok(vault.apply(policy, change)?)
 }
 
 /// Trusts the card in `bytes`, whose fingerprint was compared, with `grant` in `tent`. `false` if that was so already.
@@ -71,7 +83,18 @@ pub fn trust(
     let changed = policy.grant(&card, tent, grant);
     if changed {
         policy.to_text()?;
-        vault.apply(policy)?;
+        let Card { site, person, .. } = &card;
+        vault.apply(policy, format!("{site} ({person}, card {actual}) is {grant} of tent {tent}"))?;
     }
     Ok(changed)
+}
+
+/// Takes `grant` in `tent` from the site or, for exporters, the person called `name`. What went out cannot be called
+/// back, and what was admitted stays.
+pub fn untrust(vault: &mut Vault, name: &str, tent: &TentName, grant: Grant) -> Result<(), TrustError> {
+    let mut policy = vault.policy().clone();
+    if !policy.withdraw(name, tent, grant) {
+        return Err(TrustError::NotGranted { name: name.to_owned(), tent: tent.clone(), grant });
+    }
+    Ok(vault.apply(policy, format!("{name} is no longer {grant} of tent {tent}"))?)
 }

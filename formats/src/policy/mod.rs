@@ -108,6 +108,16 @@ pub enum Grant {
     Exporter,
 }
 
+impl std::fmt::Display for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Member => "member",
+            Self::Auditor => "auditor",
+            Self::Exporter => "exporter",
+        })
+    }
+}
+
 impl Policy {
     /// The first policy of a vault: its own site and person are known, nothing is allowed.
     #[must_use]
@@ -180,6 +190,23 @@ impl Policy {
         known || granted
     }
 
+    /// Takes `grant` in `tent` from the site or, for exporters, the person called `name`; `false` if it was not given.
+    ///
+    /// A tent that nobody has a role in any more goes; sites and persons stay known, as past bundles name them.
+    pub fn withdraw(&mut self, name: &str, tent: &TentName, grant: Grant) -> bool {
+        let Some(at) = self.tents.iter().position(|t| t.name == *tent) else { return false };
+        let found = &mut self.tents[at];
+        let withdrawn = match grant {
+            Grant::Member => remove(&mut found.members, |site| site.as_str() == name),
+            Grant::Auditor => remove(&mut found.auditors, |site| site.as_str() == name),
+            Grant::Exporter => remove(&mut found.exporters, |person| person.as_str() == name),
+        };
+        if found.members.is_empty() && found.auditors.is_empty() && found.exporters.is_empty() {
+            self.tents.remove(at);
+        }
+        withdrawn
+    }
+
     fn know(&mut self, card: &Card) -> bool {
         let site = Site {
             name: card.site.clone(),
@@ -204,6 +231,13 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) -> bool {
         list.push(item.clone());
     }
     new
+}
+
+/// Removes what `is` picks; says whether there was any.
+fn remove<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool) -> bool {
+    let before = list.len();
+    list.retain(|item| !is(item));
+    list.len() < before
 }
 
 mod label_key {

@@ -118,6 +118,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_granted_can_be_withdrawn() {
+        let (own, far, tent) = (card("lab"), card("cluster"), "aurora".parse().unwrap());
+        let mut policy = Policy::first(&own);
+        policy.grant(&far, &tent, Grant::Member);
+        policy.grant(&far, &tent, Grant::Exporter);
+        assert!(!policy.withdraw("cluster", &tent, Grant::Auditor));
+        assert!(policy.withdraw("cluster", &tent, Grant::Member));
+        assert!(!policy.withdraw("cluster", &tent, Grant::Member), "a second time changes nothing");
+        assert_eq!(policy.tents[0].exporters.len(), 1);
+        assert!(policy.withdraw("cluster", &tent, Grant::Exporter));
+        assert_eq!(policy.tents, [], "an empty tent goes");
+        assert!(policy.to_text().is_ok());
+    }
+
+    #[test]
     fn unknown_fields_and_empty_roots_are_refused() {
         let text = Policy::first(&card("lab")).to_text().unwrap();
         for (bad, fault) in [

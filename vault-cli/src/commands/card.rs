@@ -24,6 +24,7 @@ struct Shown {
 pub(crate) fn run(_: &CardArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let vault = global.open(Access::Read)?;
     let shown = Shown { fingerprint: vault.card().fingerprint(), card: vault.card().to_text() };
+    ui.note(&format!("signing key {}", vault.card().key.fingerprint()));
     ui.note(&format!("card fingerprint {}", shown.fingerprint));
     ui.result(&shown, &shown.card)
 }

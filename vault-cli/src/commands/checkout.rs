@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::text::{bytes, count};
 use crate::ui::Ui;
 use gapvault_core::checkout::{CheckedOut, CheckoutOptions, checkout};
+use gapvault_core::find_bundle;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::ArtifactRef;
 use gapvault_core::vault::Access;
@@ -24,12 +25,12 @@ pub(crate) struct CheckoutArgs {
     name: ArtifactRef,
     /// A folder that does not exist yet
     destination: PathBuf,
-    /// The bundle to take it from, if several have it
+    /// The bundle to take it from, if several have it; the first digits of its digest do
     #[arg(long, value_name = "BUNDLE")]
-    bundle: Option<BundleId>,
+    bundle: Option<String>,
     /// Worker threads [default: as many as the machine runs at once]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -44,6 +45,7 @@ struct Told {
 pub(crate) fn run(args: &CheckoutArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Read)?;
     let CheckoutArgs { name, destination, bundle, threads: asked } = args;
+    let bundle = bundle.as_ref().map(|beginning| find_bundle(&vault, beginning)).transpose()?;
     let options = CheckoutOptions { threads: threads(*asked) };
     let checked_out = checkout(&mut vault, name, bundle.as_ref(), destination, options, ui.observer())?;
     let CheckedOut { bundle, files, bytes: size } = checked_out;

@@ -57,8 +57,8 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     overcommit: bool,
     /// Worker threads [default: as many as the machine runs at once]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// Bytes of content in a pack; about three packs are in memory at a time
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     pack_size: u64,

@@ -25,7 +25,6 @@ pub(crate) struct ImportArgs {
 #[derive(Serialize)]
 struct Told {
     already: bool,
-    #[serde(flatten)]
     imported: Imported,
 }
 

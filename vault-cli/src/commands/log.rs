@@ -33,7 +33,9 @@ pub(crate) fn run(_: &LogArgs, global: &Global, ui: &Ui) -> Result<(), Failure> 
 fn line(event: &Event) -> String {
     match event {
         Event::Init { site, card } => format!("made for site {site}, card {card}"),
-        Event::Policy { epoch, digest } => format!("policy epoch {epoch} in force, {digest}"),
+        Event::Policy { epoch, change, .. } => {
+            format!("policy epoch {epoch} in force: {}", crate::text::printable(change))
+        }
         Event::TentKey { tent, .. } => format!("key of tent {tent} made"),
         Event::ExportBegun(begun) => format!("export {} of tent {} begun as {}", begun.number, begun.tent, begun.label),
         Event::Exported(e) => {

@@ -63,10 +63,13 @@ impl MediumArgs {
                     human.push_str(&text);
                     done.push(Done { label, error: None, result: Some(result) });
                 }
-                Err(failure) => {
+                Err(mut failure) => {
+                    if !failure.message.contains(&label) {
+                        failure.message = format!("bundle {label}: {}", failure.message);
+                    }
                     // The last line of the run tells the first failure; with several bundles each is named.
                     if bundles.len() > 1 {
-                        let _ = writeln!(human, "bundle {label}: {}", crate::text::printable(&failure.message));
+                        let _ = writeln!(human, "{}", crate::text::printable(&failure.message));
                     }
                     failed.get_or_insert_with(|| failure.clone());
                     done.push(Done { label, error: Some(failure), result: None });

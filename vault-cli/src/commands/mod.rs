@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub(crate) mod show;
 pub(crate) mod tent;
 pub(crate) mod trust;
+pub(crate) mod untrust;
 pub(crate) mod verify;
 
 mod medium;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Card(args) => card::run(&args, &global, ui),
         Command::Tent(args) => tent::run(&args, &global, ui),
         Command::Trust(args) => trust::run(&args, &global, ui),
+        Command::Untrust(args) => untrust::run(&args, &global, ui),
         Command::Export(args) => export::run(args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),
@@ -39,6 +41,6 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
 }
 
 /// As many threads as the machine runs at once.
-fn threads(asked: Option<usize>) -> usize {
-    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get)).max(1)
+fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get), usize::from)
 }

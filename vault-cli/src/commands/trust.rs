@@ -35,12 +35,12 @@ pub(crate) struct TrustArgs {
     #[arg(long)]
     role: Role,
     /// The fingerprint that the card's owner gave (64 hex digits)
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
     fingerprint: Option<CardFingerprint>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Role {
+pub(super) enum Role {
     /// The site may read content: it is sealed to its key
     Member,
     /// The site may read catalogues, not content
@@ -49,13 +49,24 @@ enum Role {
     Exporter,
 }
 
+impl Role {
+    /// What the policy calls it.
+    pub(super) fn grant(self) -> Grant {
+        match self {
+            Self::Member => Grant::Member,
+            Self::Auditor => Grant::Auditor,
+            Self::Exporter => Grant::Exporter,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Trusted {
     site: SiteName,
     person: PersonName,
     fingerprint: CardFingerprint,
     tent: TentName,
-    role: &'static str,
+    role: String,
     changed: bool,
     epoch: u64,
 }
@@ -66,31 +77,47 @@ pub(crate) fn run(args: &TrustArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|e| Failure::io(&action, &e))?;
     file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Failure::io(&action, &e))?;
-    let card = Card::parse(&bytes).map_err(TrustError::from)?;
-    let (grant, role) = match role {
-        Role::Member => (Grant::Member, "member"),
-        Role::Auditor => (Grant::Auditor, "auditor"),
-        Role::Exporter => (Grant::Exporter, "exporter"),
-    };
+    let card = Card::parse(&bytes).map_err(|e| {
+        let failure = Failure::from(TrustError::from(e));
+        Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }
+    })?;
+    let grant = role.grant();
     let fingerprint = match fingerprint {
         Some(fingerprint) => *fingerprint,
-        None => confirm(&card, tent, role, ui)?,
+        None => confirm(&card, tent, grant, ui)?,
     };
     let mut vault = global.open(Access::Write)?;
+    let new_tent = vault.policy().tent(tent).is_none() && !vault.policy().tents.is_empty();
     let changed = trust(&mut vault, &bytes, fingerprint, tent, grant)?;
     let Card { site, person, .. } = card;
-    let human = match (changed, grant) {
-        (false, _) => format!("{site} was {role} of tent {tent} already\n"),
+    let mut human = match (changed, grant) {
+        (false, _) => format!("{site} was {grant} of tent {tent} already\n"),
         (true, Grant::Exporter) => format!("{person} of {site} is now an exporter of tent {tent}\n"),
-        (true, _) => format!("{site} is now {role} of tent {tent}\n"),
+        (true, _) => format!("{site} is now {grant} of tent {tent}\n"),
     };
+    if new_tent {
+        // A mistyped name should not go unnoticed.
+        human.push_str(&format!("tent {tent} is new in this vault; `gapvault untrust` takes a role back\n"));
+    }
     let (tent, epoch) = (tent.clone(), vault.policy().epoch);
-    ui.result(&Trusted { site, person, fingerprint, tent, role, changed, epoch }, &human)
+    ui.result(&Trusted { site, person, fingerprint, tent, role: grant.to_string(), changed, epoch }, &human)
 }
 
-fn confirm(card: &Card, tent: &TentName, role: &str, ui: &Ui) -> Result<CardFingerprint, Failure> {
+/// A fingerprint as people write it down: in any case, in groups.
+fn fingerprint(text: &str) -> Result<CardFingerprint, String> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect();
+    digits.to_ascii_lowercase().parse().map_err(|_| "expected 64 hex digits".to_owned())
+}
+
+fn confirm(card: &Card, tent: &TentName, role: Grant, ui: &Ui) -> Result<CardFingerprint, Failure> {
     let fingerprint = card.fingerprint();
-    ui.note(&format!("card of site {}, person {}\nfingerprint {fingerprint}", card.site, card.person));
+    ui.note(&format!(
+        "card of site {}, person {}, who signs with key {}",
+        card.site,
+        card.person,
+        card.key.fingerprint()
+    ));
+    ui.note(&format!("fingerprint {fingerprint}"));
     let question = format!("Did its owner confirm this fingerprint by another way? Trust it as {role} of {tent}?");
     match ui.ask(&question) {
         Some(true) => Ok(fingerprint),

@@ -48,6 +48,9 @@ struct ToldTrust {
     exporter: PersonName,
     tent: TentName,
     destinations: Vec<SiteName>,
+    unknown_destinations: usize,
+    #[serde(skip)]
+    addressed: String,
     rule: String,
     in_vault: bool,
 }
@@ -85,6 +88,8 @@ fn told(verified: &Verified) -> Told {
             exporter: trust.exporter.clone(),
             tent: trust.addressed.tent.clone(),
             destinations: trust.addressed.sites.clone(),
+            unknown_destinations: trust.addressed.unknown,
+            addressed: trust.addressed.to_string(),
             rule: trust.rule.clone(),
             in_vault: trust.admitted,
         }),
@@ -106,9 +111,8 @@ fn human(label: &str, told: &Told) -> String {
     );
     // Writing to a String can't fail.
     if let Some(trust) = &told.trust {
-        let sites: Vec<_> = trust.destinations.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "  signed   by {}, exporter of tent {}", trust.exporter, trust.tent);
-        let _ = writeln!(out, "  for      {}", sites.join(", "));
+        let _ = writeln!(out, "  for      {}", trust.addressed);
         let _ = writeln!(out, "  rule     {}", trust.rule);
         if trust.in_vault {
             let _ = writeln!(out, "  this vault holds it already");

@@ -20,8 +20,21 @@ const FUTURE: i64 = 48 * 3600;
 pub struct Addressed {
     /// The tent.
     pub tent: TentName,
-    /// The sites, this one among them if it is for this one.
+    /// The sites whose tags this vault recognises, this one among them if it is for this one.
     pub sites: Vec<SiteName>,
+    /// How many more it is for.
+    pub unknown: usize,
+}
+
+impl std::fmt::Display for Addressed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&join(&self.sites))?;
+        match self.unknown {
+            0 => Ok(()),
+            1 => f.write_str(" and 1 site that this vault does not know"),
+            n => write!(f, " and {n} sites that this vault does not know"),
+        }
+    }
 }
 
 /// A bundle that the policy admits.
@@ -58,6 +71,9 @@ pub enum JudgeError {
         /// The fingerprints of the keys that did.
         found: String,
     },
+    /// Nobody signed it, or the signature was left behind.
+    #[error("there is no signature beside seal.json")]
+    NoSignature,
     /// Others may have signed it, the exporter whom it names did not.
     #[error("seal.json names the exporter's key {exporter}, but has no seal@gapvault signature of that key")]
     NoExporterSignature {
@@ -126,7 +142,7 @@ pub enum JudgeError {
 explain!(JudgeError, pass: [Seal], {
     Self::UnknownSigner { .. } | Self::UnknownExporter { .. } =>
         (Refused, Some("if you know this exporter, compare its card's fingerprint and run `gapvault trust CARD --tent TENT --role exporter`")),
-    Self::NoExporterSignature { .. } => (Refused, Some("somebody removed or replaced a signature: have the bundle exported again")),
+    Self::NoSignature | Self::NoExporterSignature { .. } => (Refused, Some("somebody removed or replaced a signature: have the bundle exported again")),
     Self::NotAnExporter { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role exporter` allows it, if it should be allowed")),
     Self::Unaddressed => (Refused, Some("it was made for other sites, or for a tent that this vault has not been told of")),
     Self::NotForUs { .. } => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
@@ -141,9 +157,11 @@ pub(crate) fn judge(vault: &Vault, bundle: &Bundle, purpose: Purpose) -> Result<
     let policy = vault.policy();
     // SPEC 4.4: the signature by somebody known comes before anything in the seal is believed.
     if !sealed.signers.iter().any(|s| policy.person_of(&s.key).is_some()) {
+        if sealed.signers.is_empty() {
+            return Err(JudgeError::NoSignature);
+        }
         let found: Vec<_> = sealed.signers.iter().map(|s| s.key.fingerprint().to_string()).collect();
-        let found = if found.is_empty() { "no signature".to_owned() } else { found.join(", ") };
-        return Err(JudgeError::UnknownSigner { found });
+        return Err(JudgeError::UnknownSigner { found: found.join(", ") });
     }
     let seal = sealed.parse(bundle)?;
     let key = &seal.predicate().exporter;
@@ -188,7 +206,9 @@ fn tent_of<'v>(vault: &'v Vault, seal: &Seal, person: &Person) -> Result<(&'v Te
         let tagged = policy.sites.iter().filter(|site| {
             predicate.destinations.binary_search(&site.label_key.tag(&predicate.nonce, &tent.name)).is_ok()
         });
-        Addressed { tent: tent.name.clone(), sites: tagged.map(|site| site.name.clone()).collect() }
+        let sites: Vec<_> = tagged.map(|site| site.name.clone()).collect();
+        let unknown = predicate.destinations.len().saturating_sub(sites.len());
+        Addressed { tent: tent.name.clone(), sites, unknown }
     };
     let mut named = None;
     for tent in &policy.tents {
@@ -216,7 +236,7 @@ fn expect_for_us(vault: &Vault, addressed: &Addressed) -> Result<(), JudgeError>
     if addressed.sites.contains(own) {
         return Ok(());
     }
-    let (sites, tent) = (join(&addressed.sites), addressed.tent.clone());
+    let (sites, tent) = (addressed.to_string(), addressed.tent.clone());
     Err(JudgeError::NotForUs { sites, tent, own: own.clone() })
 }
 

@@ -11,7 +11,7 @@ pub enum RoomError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// Too little.
-    #[error("{} has room for {free} bytes, up to {needed} are needed", path.display())]
+    #[error("{} has room for {}, up to {} are needed", path.display(), size(*free), size(*needed))]
     TooSmall {
         /// Where.
         path: PathBuf,
@@ -23,8 +23,16 @@ pub enum RoomError {
 }
 
 explain!(RoomError, pass: [Fs], {
-    Self::TooSmall { .. } => (Medium, Some("free some room, or use a larger one; nothing was written")),
+    Self::TooSmall { .. } => (Medium, Some("free some room there, or use a larger medium or disk; nothing was written")),
 });
+
+/// Bytes, for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} KiB", bytes >> 10),
+        _ => format!("{}.{} MiB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024),
+    }
+}
 
 /// What file systems need beside the bytes, at least: folders, tables, a little slack.
 const SLACK: u64 = 1 << 20;

@@ -17,7 +17,7 @@ use gapvault_formats::custody::{self, ExportBegun, Exported, Moved};
 use gapvault_formats::ids::{Nonce, TentKey, to_hex};
 use gapvault_formats::index::IndexError;
 use gapvault_formats::names::{ArtifactRef, Label, NameError, TentName};
-use gapvault_formats::policy::Site;
+use gapvault_formats::policy::{Policy, Site};
 use gapvault_formats::relpath::PathError;
 use gapvault_formats::seal::SealError;
 use gapvault_formats::time::Time;
@@ -78,10 +78,12 @@ pub enum ExportError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The policy has no such tent.
-    #[error("the policy has no tent {tent}")]
+    #[error("the policy has no tent {tent} (it has: {known})")]
     NoTent {
         /// Which.
         tent: TentName,
+        /// Those that it has.
+        known: String,
     },
     /// Not an exporter of the tent.
     #[error("{person} is not an exporter of tent {tent}")]
@@ -236,6 +238,18 @@ pub enum SourceError {
         /// The later one.
         path: PathBuf,
     },
+    /// A vault, with its secret keys.
+    #[error("{} is a vault: its keys must not travel", path.display())]
+    Vault {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The medium that is exported to.
+    #[error("{} is the medium that it is exported to", path.display())]
+    Medium {
+        /// Where.
+        path: PathBuf,
+    },
     /// Setuid, setgid or sticky bits on a file.
     #[error("{} has mode {mode:o}: setuid, setgid and sticky files can't be exported", path.display())]
     Mode {
@@ -259,6 +273,7 @@ explain!(SourceError, pass: [Fs], {
     Self::Link { .. } => (Usage, Some("--follow-links exports what links point to instead")),
     Self::Changed { .. } => (Other, Some("export again when nobody writes to it any more")),
     Self::Name { .. } | Self::NotUtf8 { .. } | Self::Twice { .. } => (Usage, Some("rename it, or export a folder of its own")),
+    Self::Vault { .. } | Self::Medium { .. } => (Usage, Some("name what should be exported, and nothing around it")),
     Self::Mode { .. } => (Usage, Some("chmod it to plain permissions")),
     Self::Tree(_) => (Usage, Some("some file systems hold them for one and would lose a file: rename one of them")),
     Self::Special { .. } => (Usage, Some("move it out of the folder, or export the other files by their paths")),
@@ -302,7 +317,7 @@ struct Plan<'a> {
 /// removed; killed, the next export to the same medium removes it.
 pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observer) -> Result<Outcome, ExportError> {
     let policy = vault.policy().clone();
-    let tent = policy.tent(&request.tent).ok_or_else(|| ExportError::NoTent { tent: request.tent.clone() })?;
+    let tent = policy.tent(&request.tent).ok_or_else(|| no_tent(&policy, &request.tent))?;
     let person = &vault.card().person;
     if !tent.exporters.contains(person) {
         return Err(ExportError::NotAnExporter { person: person.clone(), tent: request.tent.clone() });
@@ -322,7 +337,7 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
     }
 
     observer.event(Event::Begin { phase: Phase::Walk, total: 0 });
-    let source = source::walk(&request.paths, request.options.follow_links, observer)?;
+    let source = source::walk(&request.paths, &request.medium, request.options.follow_links, observer)?;
     observer.event(Event::End);
     check_size(request, source.bytes)?;
     target::clear_leftovers(vault, &request.medium)?;
@@ -402,6 +417,12 @@ fn write(
         chunks: content.references(),
         unique_chunks: content.rows.len() as u64,
     })
+}
+
+fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
+    let known: Vec<_> = policy.tents.iter().map(|tent| tent.name.to_string()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    ExportError::NoTent { tent: tent.clone(), known }
 }
 
 fn check_options(request: &ExportRequest) -> Result<(), ExportError> {

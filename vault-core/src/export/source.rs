@@ -91,8 +91,22 @@ impl Source {
 }
 
 /// Looks at everything below `paths`. One folder alone is the root; otherwise each path stands in the root by its name.
-pub(super) fn walk(paths: &[PathBuf], follow: bool, observer: &dyn Observer) -> Result<Source, SourceError> {
-    let mut walk = Walk { entries: Vec::new(), bytes: 0, follow, observer };
+///
+/// Neither a vault nor `medium` may be among it: both could only be there by mistake.
+pub(super) fn walk(
+    paths: &[PathBuf],
+    medium: &Path,
+    follow: bool,
+    observer: &dyn Observer,
+) -> Result<Source, SourceError> {
+    let medium = identity(&std::fs::metadata(medium).map_err(FsError::at("can't look at", medium))?);
+    for path in paths {
+        let real = path.canonicalize().map_err(FsError::at("can't find", path))?;
+        if let Some(vault) = real.ancestors().find(|folder| is_vault(folder)) {
+            return Err(SourceError::Vault { path: vault.to_owned() });
+        }
+    }
+    let mut walk = Walk { entries: Vec::new(), bytes: 0, medium, follow, observer };
     match paths {
         [one] if one.is_dir() => walk.folder(one, None, &mut Vec::new())?,
         several => {
@@ -122,6 +136,7 @@ pub(super) fn walk(paths: &[PathBuf], follow: bool, observer: &dyn Observer) -> 
 struct Walk<'a> {
     entries: Vec<Entry>,
     bytes: u64,
+    medium: (u64, u64),
     follow: bool,
     observer: &'a dyn Observer,
 }
@@ -134,7 +149,14 @@ impl Walk<'_> {
         relative: Option<&RelPath>,
         above: &mut Vec<(u64, u64)>,
     ) -> Result<(), SourceError> {
-        above.push(identity(&std::fs::metadata(folder).map_err(FsError::at("can't look at", folder))?));
+        let own = identity(&std::fs::metadata(folder).map_err(FsError::at("can't look at", folder))?);
+        if own == self.medium {
+            return Err(SourceError::Medium { path: folder.to_owned() });
+        }
+        if is_vault(folder) {
+            return Err(SourceError::Vault { path: folder.to_owned() });
+        }
+        above.push(own);
         for entry in walkdir::WalkDir::new(folder).min_depth(1).max_depth(1) {
             let entry = entry.map_err(FsError::at("can't list", folder))?;
             let name = entry.file_name().to_str();
@@ -211,6 +233,11 @@ impl Walk<'_> {
 /// What tells one file or folder from every other on this machine.
 fn identity(m: &Metadata) -> (u64, u64) {
     (m.dev(), m.ino())
+}
+
+/// Whether a folder is a vault, by what stands in it.
+fn is_vault(folder: &Path) -> bool {
+    folder.join("card.toml").is_file() && folder.join("log/entries.jsonl").is_file()
 }
 
 fn checked<T>(path: &Path, relative: Result<T, gapvault_formats::relpath::PathError>) -> Result<T, SourceError> {

@@ -103,6 +103,8 @@ pub(super) fn check(medium: &Path) -> Result<(), ExportError> {
     if !medium.is_dir() {
         return Err(ExportError::NoMedium { path: medium.to_owned() });
     }
+    // Before its room is looked at: what can't be written to is not full.
+    rustix::fs::access(medium, rustix::fs::Access::WRITE_OK).map_err(FsError::at("can't write to", medium))?;
     let gapvault = medium.join("gapvault");
     match gapvault.symlink_metadata() {
         Ok(metadata) if !metadata.is_dir() => Err(ExportError::Obstructed { path: gapvault }),

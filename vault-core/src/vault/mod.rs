@@ -194,7 +194,8 @@ impl Vault {
         log.append(clock.now(), Event::Init { site, card: card.fingerprint() }, &identities.ssh)?;
         let policy = Policy::first(&card);
         let digest = policies::store(&root.join("policy"), &policy, &identities.ssh)?;
-        log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest }, &identities.ssh)?;
+        let change = "the first: nothing is allowed".to_owned();
+        log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest, change }, &identities.ssh)?;
         for folder in ["secrets/tents", "secrets", "policy", "log", "bundles", ""] {
             sync_folder(&root.join(folder))?;
         }
@@ -278,11 +279,11 @@ impl Vault {
         self.log.append(self.clock.now(), event, &self.identities.ssh)
     }
 
-    /// Puts `policy` in force, one epoch after the current one.
-    pub(crate) fn apply(&mut self, mut policy: Policy) -> Result<(), VaultError> {
+    /// Puts `policy` in force, one epoch after the current one; the log says in words what `change` it makes.
+    pub(crate) fn apply(&mut self, mut policy: Policy, change: String) -> Result<(), VaultError> {
         policy.epoch = self.policy.epoch + 1;
         let digest = policies::store(&self.root.join("policy"), &policy, &self.identities.ssh)?;
-        self.record(Event::Policy { epoch: policy.epoch, digest })?;
+        self.record(Event::Policy { epoch: policy.epoch, digest, change })?;
         self.policy = policy;
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(super) fn store(folder: &Path, policy: &Policy, key: &SigningKey) -> Result<
 /// before it; the first by one of its own.
 pub(super) fn load(folder: &Path, log: &[Entry]) -> Result<Policy, VaultError> {
     let mut named = log.iter().rev().filter_map(|entry| match entry.event {
-        Event::Policy { epoch, digest } => Some((epoch, digest)),
+        Event::Policy { epoch, digest, .. } => Some((epoch, digest)),
         _ => None,
     });
     let (epoch, digest) = named.next().ok_or_else(|| VaultError::NoPolicy { path: folder.to_owned() })?;

@@ -43,7 +43,7 @@ fn whole() -> (Vec<String>, LogHead) {
     };
     let events = [
         Event::Init { site: card.site.clone(), card: card.fingerprint() },
-        Event::Policy { epoch: 1, digest: PolicyDigest::of(b"policy") },
+        Event::Policy { epoch: 1, digest: PolicyDigest::of(b"policy"), change: "the first".to_owned() },
         Event::TentKey { tent: tent.clone(), pin },
         Event::ExportBegun(begun.clone()),
         Event::ExportAbandoned { label: begun.label.clone(), bundle: None },
@@ -80,7 +80,7 @@ pub(super) fn vectors() -> Kind {
     kind.invalid("crlf", good.replace('\n', "\r\n"));
     kind.invalid("torn_last_line", good.trim_end());
     kind.invalid("not_json", "gapvault\n");
-    let event = format!("{{\"epoch\":1,\"digest\":\"{}\"}}", PolicyDigest::of(b"policy"));
+    let event = format!("{{\"epoch\":1,\"digest\":\"{}\",\"change\":\"the first\"}}", PolicyDigest::of(b"policy"));
     kind.altered(
         &good,
         &[
@@ -94,7 +94,11 @@ pub(super) fn vectors() -> Kind {
             (
                 "event_as_an_array",
                 &event,
-                &event.replace("{\"epoch\":", "[").replace("\"digest\":", "").replace('}', "]"),
+                &event
+                    .replace("{\"epoch\":", "[")
+                    .replace("\"digest\":", "")
+                    .replace("\"change\":", "")
+                    .replace('}', "]"),
             ),
             ("field_twice", "\"epoch\":1", "\"epoch\":1,\"epoch\":1"),
             ("field_missing", "\"epoch\":1,", ""),

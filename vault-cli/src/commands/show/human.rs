@@ -43,8 +43,7 @@ fn write_bundle(out: &mut String, on_medium: &OnMedium) {
     }
     match trust {
         Ok(trust) => {
-            let sites: Vec<_> = trust.addressed.sites.iter().map(ToString::to_string).collect();
-            let _ = writeln!(out, "  trusted  signed by {}, for {}", trust.exporter, sites.join(", "));
+            let _ = writeln!(out, "  trusted  signed by {}, for {}", trust.exporter, trust.addressed);
             let _ = writeln!(out, "  rule     {}", trust.rule);
             if trust.admitted {
                 let _ = writeln!(out, "  this vault holds it already");

@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::printable;
 use crate::ui::Ui;
-use gapvault_core::formats::ids::BundleId;
+use gapvault_core::find_bundle;
 use gapvault_core::list::{describe, show};
 use gapvault_core::vault::Access;
 use std::path::Path;
@@ -24,9 +24,9 @@ use std::path::Path;
 pub(crate) struct ShowArgs {
     /// An artifact of the vault (NAME:VERSION), or a medium's top folder
     what: String,
-    /// The bundle to take the artifact from, if several have it
+    /// The bundle to take the artifact from, if several have it; the first digits of its digest do
     #[arg(long, value_name = "BUNDLE")]
-    bundle: Option<BundleId>,
+    bundle: Option<String>,
     /// Of a medium, only the bundle in the folder of this label
     #[arg(long, value_name = "LABEL", conflicts_with = "bundle")]
     label: Option<String>,
@@ -61,6 +61,7 @@ pub(crate) fn run(args: &ShowArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         ));
     }
     let vault = global.open(Access::Read)?;
+    let bundle = bundle.as_ref().map(|beginning| find_bundle(&vault, beginning)).transpose()?;
     let held = show(&vault, &artifact, bundle.as_ref())?;
     let text = human::held(&held);
     ui.result(&told::Held::from(held), &text)
