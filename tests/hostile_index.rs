@@ -128,7 +128,7 @@ fn lengths_that_the_coding_cannot_have_are_refused() {
             3,
             "chunk 0 has 0 coded bytes for 0 bytes as store",
         ),
-        ("a coding to come", |f| f.index.set(FIRST, "coding", "planes"), 3, "unknown variant `planes`"),
+        ("a coding that is none", |f| f.index.set(FIRST, "coding", "brotli"), 3, "unknown variant `brotli`"),
     ]);
 }
 

@@ -6,6 +6,7 @@ mod support;
 mod changing;
 mod cli;
 mod crossing;
+mod floats;
 mod help;
 mod hostile_admission;
 mod hostile_bombs;

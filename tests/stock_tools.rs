@@ -152,7 +152,11 @@ fn rebuild(index: &[Value], stream: &[u8], file: usize) -> Vec<u8> {
         for chunk in &chunks[number("first")..number("first") + number("count")] {
             let number = |field: &str| chunk[field].as_u64().unwrap() as usize;
             let stored = &stream[number("offset")..number("offset") + number("stored")];
-            let plain = if chunk["coding"] == "zstd" { unzstd(stored) } else { stored.to_vec() };
+            let plain = match chunk["coding"].as_str().unwrap() {
+                "store" => stored.to_vec(),
+                "zstd" => unzstd(stored),
+                other => panic!("the sample has nothing to code as {other}"),
+            };
             assert_eq!(plain.len(), number("length"));
             bytes.extend(plain);
         }

@@ -216,7 +216,7 @@ impl Rules {
         let Chunk { stored, length, coding, .. } = *chunk;
         let fits = match coding {
             Coding::Store => stored == length,
-            Coding::Zstd => stored < length,
+            Coding::Zstd | Coding::Planes => stored < length,
         };
         if !fits || stored == 0 || length > limits::CHUNK_BYTES {
             return Err(IndexError::Lengths { number, stored, length, coding });

@@ -42,9 +42,9 @@ Results go to an empty folder `$HOME/opened`.
 4. The stream: the packs, opened and joined in the order of their numbers.
     (for pack in packs/*/*.age; do age -d -i \"$HOME/opened/bundle.key\" \"$pack\" || exit 1; done) > \"$HOME/opened/stream\"
 
-5. The files: index.cbor says where each chunk of a file stands in the stream (offset, stored bytes, coding `store` or
-   `zstd`); joined in the order of the file's recipe they are the file, whose SHA-256 catalogue.cbor gives. The script
-   recover.py of gapvault does steps 3 to 5 for you; the specification (SPEC.md) says every byte.
+5. The files: index.cbor says where each chunk of a file stands in the stream (offset, stored bytes, coding `store`,
+   `zstd` or `planes`); joined in the order of the file's recipe they are the file, whose SHA-256 catalogue.cbor gives.
+   The script recover.py of gapvault does steps 3 to 5 for you; the specification (SPEC.md) says every byte.
 "
     )
 }

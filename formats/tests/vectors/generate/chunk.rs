@@ -29,7 +29,49 @@ pub(super) fn vectors() -> Kind {
     kind.invalid("zstd_that_says_another_size", zeros(&frame(b"\x60\x01\x0f\x03\x80\x00\x00")));
     kind.invalid("zstd_that_needs_a_dictionary", zeros(&frame(b"\x61\x07\x00\x0f\x03\x80\x00\x00")));
     kind.invalid("over_4_mib", of(Coding::Zstd, &vec![0; (4 << 20) + 1], example::ZEROS_CODED));
+    planes(&mut kind);
     kind
+}
+
+/// Thirty elements of two bytes: low bytes 1, 2, 3 and again, high bytes all 0x81; rotated left, 3, 5, 7 and all 2.
+fn planes(kind: &mut Kind) {
+    let pairs = b"\x01\x81\x02\x81\x03\x81".repeat(10);
+    let low = b"\x01\x02\x03".repeat(10);
+    let coded = |header: &[u8], first: (u8, &[u8]), second: (u8, &[u8]), edges: &[u8]| {
+        let descriptor = |(kind, bytes): (u8, &[u8])| [&[kind][..], &(bytes.len() as u32).to_le_bytes()].concat();
+        [header, &descriptor(first), &descriptor(second), edges, first.1, second.1].concat()
+    };
+    let (store, constant, zstd) = (0, 1, 2);
+    let good = coded(b"\x02\0\0", (store, &low), (constant, b"\x81"), b"");
+    let pairs_of = |coded: &[u8]| of(Coding::Planes, &pairs, coded);
+    // A run of thirty.
+    let high_frame = frame(b"\x20\x1e\xf3\0\0\x81");
+    let odd = [b"\x07".as_slice(), &pairs, b"\x08"].concat();
+    kind.valid("planes_stored_and_constant", pairs_of(&good));
+    kind.valid("planes_of_zstd", pairs_of(&coded(b"\x02\0\0", (store, &low), (zstd, &high_frame), b"")));
+    let turned = coded(b"\x02\0\x01", (store, &b"\x03\x05\x07".repeat(10)), (constant, b"\x02"), b"");
+    kind.valid("planes_rotated", pairs_of(&turned));
+    let edged = coded(b"\x02\x01\0", (store, &low), (constant, b"\x81"), b"\x07\x08");
+    kind.valid("planes_at_an_odd_offset", of(Coding::Planes, &odd, &edged));
+
+    for (claim, coded) in [
+        ("planes_of_no_width", coded(b"\0\0\0", (store, &low), (constant, b"\x81"), b"")),
+        ("planes_over_64", [b"\x41\0\0".as_slice(), &good[3..]].concat()),
+        ("planes_with_a_phase_of_the_width", coded(b"\x02\x02\0", (store, &low), (constant, b"\x81"), b"")),
+        ("planes_rotated_twice", coded(b"\x02\0\x02", (store, &low), (constant, b"\x81"), b"")),
+        ("planes_of_three_rotated", [b"\x03\0\x01".as_slice(), &good[3..]].concat()),
+        ("planes_of_an_unknown_kind", coded(b"\x02\0\0", (store, &low), (3, b"\x81"), b"")),
+        ("planes_stored_too_short", coded(b"\x02\0\0", (store, &low[1..]), (constant, b"\x81"), b"")),
+        ("planes_with_two_constants", coded(b"\x02\0\0", (store, &low), (constant, b"\x81\x81"), b"")),
+        ("planes_of_two_frames", coded(b"\x02\0\0", (store, &low), (zstd, &high_frame.repeat(2)), b"")),
+        ("planes_of_a_frame_cut_off", coded(b"\x02\0\0", (store, &low), (zstd, &high_frame[..8]), b"")),
+        ("planes_cut_off", good[..good.len() - 1].to_vec()),
+        ("planes_with_a_byte_behind", [good.as_slice(), b"\0"].concat()),
+    ] {
+        kind.invalid(claim, pairs_of(&coded));
+    }
+    let wide = [b"\x14\0\0".as_slice(), &[0; 100]].concat();
+    kind.invalid("planes_without_an_element", pairs_of(&wide));
 }
 
 fn frame(rest: &[u8]) -> Vec<u8> {

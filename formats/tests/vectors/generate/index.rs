@@ -118,7 +118,7 @@ fn chunks(kind: &mut Kind) {
     }
     let good = sequence(&example::index());
     let at = good.windows(4).position(|window| window == b"zstd").unwrap();
-    kind.invalid("coding_that_is_reserved", [&good[..at - 1], b"\x66planes", &good[at + 4..]].concat());
+    kind.invalid("coding_that_is_unknown", [&good[..at - 1], b"\x66brotli", &good[at + 4..]].concat());
 }
 
 fn recipes(kind: &mut Kind) {

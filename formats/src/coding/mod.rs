@@ -1,0 +1,267 @@
+//! How a chunk's bytes are coded in the stream.
+//!
+//! Each chunk is coded by itself and named by an explicit tag, which its bytes decide.
+
+mod choose;
+mod planes;
+
+use self::choose::Choice;
+use self::planes::Decompress;
+use crate::limits;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io;
+use zstd::zstd_safe::CParameter;
+
+/// The coding of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// The bytes themselves.
+    Store,
+    /// One zstd frame.
+    Zstd,
+    /// Elements taken apart into planes.
+    Planes,
+}
+
+impl fmt::Display for Coding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Store => "store",
+            Self::Zstd => "zstd",
+            Self::Planes => "planes",
+        })
+    }
+}
+
+/// Why coded bytes can't be decoded.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Over [`limits::CHUNK_BYTES`].
+    #[error("a chunk of {length} bytes, the limit is {}", limits::CHUNK_BYTES)]
+    TooLong {
+        /// The length it claims.
+        length: u32,
+    },
+    /// Not what the tag says.
+    #[error("not a {coding} chunk of {length} bytes")]
+    Malformed {
+        /// The tag.
+        coding: Coding,
+        /// The length it claims.
+        length: u32,
+    },
+}
+
+/// The zstd level that whole chunks are coded at.
+const LEVEL: i32 = 3;
+
+/// Codes and decodes chunks; keeps its working memory from one to the next.
+pub struct Coder {
+    whole: zstd::bulk::Compressor<'static>,
+    plane: PlaneCompressor,
+    decompressor: Decompressor,
+    planes: Vec<u8>,
+    proof: Vec<u8>,
+}
+
+impl fmt::Debug for Coder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Coder")
+    }
+}
+
+impl Coder {
+    /// A coder with its own working memory.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            whole: zstd::bulk::Compressor::new(LEVEL)?,
+            plane: PlaneCompressor::new()?,
+            decompressor: Decompressor(zstd::bulk::Decompressor::new()?),
+            planes: Vec::new(),
+            proof: Vec::new(),
+        })
+    }
+
+    /// Codes `plain` into `coded` (cleared first) and says how. What saves under 2 % is stored.
+    ///
+    /// The result has been decoded again and compared: an error is a fault of the compressor or of this machine's memory.
+    pub fn encode(&mut self, plain: &[u8], coded: &mut Vec<u8>) -> io::Result<Coding> {
+        coded.clear();
+        coded.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+        let whole = &mut self.whole;
+        let choice = choose::choose(plain, |part| {
+            coded.clear();
+            // What can't be tried is not worth it.
+            whole.compress_to_buffer(part, coded).unwrap_or(part.len())
+        });
+        coded.clear();
+        let coding = match choice {
+            Choice::Store => Coding::Store,
+            Choice::Zstd => {
+                whole.compress_to_buffer(plain, coded)?;
+                Coding::Zstd
+            }
+            Choice::Planes { shape, worth } => {
+                planes::write::encode(plain, shape, worth, &mut self.plane, &mut self.planes, coded)?;
+                Coding::Planes
+            }
+        };
+        // SPEC 5.2: coded only where that saves at least 2 %.
+        if coding == Coding::Store || coded.len() > plain.len() - plain.len().div_ceil(50) {
+            coded.clear();
+            coded.extend_from_slice(plain);
+            return Ok(Coding::Store);
+        }
+        let mut proof = std::mem::take(&mut self.proof);
+        let proven = self.decode(coding, coded, plain.len() as u32, &mut proof).is_ok() && proof == plain;
+        self.proof = proof;
+        if proven { Ok(coding) } else { Err(io::Error::other("a coded chunk did not decode to its own bytes")) }
+    }
+
+    /// Decodes `coded` into `plain`, which then has exactly `length` bytes.
+    pub fn decode(
+        &mut self,
+        coding: Coding,
+        coded: &[u8],
+        length: u32,
+        plain: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        if length > limits::CHUNK_BYTES {
+            return Err(DecodeError::TooLong { length });
+        }
+        // Not cleared first: bytes left from an earlier chunk need not be zeroed to be written over.
+        plain.resize(length as usize, 0);
+        let decoded = match coding {
+            Coding::Store => {
+                let fits = coded.len() == plain.len();
+                if fits {
+                    plain.copy_from_slice(coded);
+                }
+                fits
+            }
+            Coding::Zstd => self.decompressor.decompress(coded, plain),
+            Coding::Planes => planes::read::decode(coded, &mut self.decompressor, &mut self.planes, plain).is_some(),
+        };
+        if decoded {
+            return Ok(());
+        }
+        plain.clear();
+        Err(DecodeError::Malformed { coding, length })
+    }
+}
+
+/// zstd as it suits planes: match search finds nothing in exponent bytes but costs time, so it hardly looks.
+struct PlaneCompressor(zstd::bulk::Compressor<'static>);
+
+impl PlaneCompressor {
+    fn new() -> io::Result<Self> {
+        let mut compressor = zstd::bulk::Compressor::new(1)?;
+        compressor.set_parameter(CParameter::HashLog(6))?;
+        compressor.set_parameter(CParameter::MinMatch(7))?;
+        Ok(Self(compressor))
+    }
+}
+
+impl planes::Compress for PlaneCompressor {
+    fn compress(&mut self, plane: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
+        let begin = out.len();
+        out.resize(begin + zstd::zstd_safe::compress_bound(plane.len()), 0);
+        let written = self.0.compress_to_buffer(plane, &mut out[begin..])?;
+        let smaller = written < plane.len();
+        out.truncate(if smaller { begin + written } else { begin });
+        Ok(smaller)
+    }
+}
+
+struct Decompressor(zstd::bulk::Decompressor<'static>);
+
+impl Decompress for Decompressor {
+    fn decompress(&mut self, frame: &[u8], plain: &mut [u8]) -> bool {
+        // SPEC 5.2: one frame. The decoder would take several, and skip what is none.
+        zstd::zstd_safe::find_frame_compressed_size(frame) == Ok(frame.len())
+            && self.0.decompress_to_buffer(frame, plain).is_ok_and(|length| length == plain.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_coded_decodes(seed in proptest::collection::vec(any::<u8>(), 1..300), times in 1usize..200) {
+            let plain = seed.repeat(times);
+            let mut coder = Coder::new().unwrap();
+            let (mut coded, mut back) = (Vec::new(), Vec::new());
+            let coding = coder.encode(&plain, &mut coded).unwrap();
+            prop_assert!(coded.len() <= plain.len());
+            coder.decode(coding, &coded, plain.len() as u32, &mut back).unwrap();
+            prop_assert_eq!(back, plain);
+        }
+
+        #[test]
+        fn noise_is_refused_or_decodes_to_its_length(noise in proptest::collection::vec(any::<u8>(), 0..300), length in 0u32..5000) {
+            let mut back = Vec::new();
+            for coding in [Coding::Zstd, Coding::Planes] {
+                if Coder::new().unwrap().decode(coding, &noise, length, &mut back).is_ok() {
+                    prop_assert_eq!(back.len(), length as usize);
+                }
+            }
+        }
+    }
+
+    /// Weights as they are: normal by the sum of uniforms, small, different in each.
+    fn weights(count: usize) -> impl Iterator<Item = f32> {
+        let mut state = 1u64;
+        std::iter::repeat_with(move || {
+            let mut uniform = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+            };
+            (0..12).map(|_| uniform()).sum::<f32>() * 0.02
+        })
+        .take(count)
+    }
+
+    fn ratio(plain: &[u8], expected: Coding) -> f64 {
+        let mut coder = Coder::new().unwrap();
+        let (mut coded, mut back) = (Vec::new(), Vec::new());
+        assert_eq!(coder.encode(plain, &mut coded).unwrap(), expected);
+        coder.decode(expected, &coded, plain.len() as u32, &mut back).unwrap();
+        assert!(back == plain);
+        coded.len() as f64 / plain.len() as f64
+    }
+
+    #[test]
+    fn floats_are_found_at_any_offset_and_coded_as_planes() {
+        let bf16: Vec<u8> = weights(1 << 20).flat_map(|w| ((w.to_bits() >> 16) as u16).to_le_bytes()).collect();
+        let f32s: Vec<u8> = weights(1 << 19).flat_map(f32::to_le_bytes).collect();
+        let f64s: Vec<u8> = weights(1 << 18).map(|w| f64::from(w) * 1.000_000_1).flat_map(f64::to_le_bytes).collect();
+        for (plain, width, most) in [(bf16, 2, 0.68), (f32s, 4, 0.85), (f64s, 8, 0.93)] {
+            for offset in 0..width {
+                let found = ratio(&plain[offset..], Coding::Planes);
+                assert!(found < most, "width {width} at {offset}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_left_to_zstd_and_noise_to_itself() {
+        assert!(ratio("the same words over and over, ".repeat(10_000).as_bytes(), Coding::Zstd) < 0.01);
+        let mut noise = vec![0; 1 << 20];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        assert!((ratio(&noise, Coding::Store) - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_bomb_stops_at_its_stated_length() {
+        let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 19).unwrap();
+        let mut plain = Vec::new();
+        assert!(Coder::new().unwrap().decode(Coding::Zstd, &bomb, 1000, &mut plain).is_err());
+        assert!(Coder::new().unwrap().decode(Coding::Zstd, &bomb, 64 << 20, &mut plain).is_err());
+        assert!(plain.capacity() < 1 << 20);
+    }
+}
