@@ -1,0 +1,233 @@
+//! Why an export fails.
+
+use crate::bundle::RoomError;
+use crate::error::{FsError, explain};
+use crate::vault::VaultError;
+use gapvault_formats::agefile::AgeError;
+use gapvault_formats::catalogue::CatalogueError;
+use gapvault_formats::index::IndexError;
+use gapvault_formats::limits;
+use gapvault_formats::names::{NameError, PersonName, TentName};
+use gapvault_formats::relpath::PathError;
+use gapvault_formats::seal::SealError;
+use gapvault_formats::tree::TreeError;
+use std::path::PathBuf;
+
+/// Why nothing was exported. The medium holds nothing of it, and the source was never touched.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// It would not fit.
+    #[error(transparent)]
+    Room(#[from] RoomError),
+    /// Something in the source can't be exported.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The policy has no such tent.
+    #[error("the policy has no tent {tent} (it has: {known})")]
+    NoTent {
+        /// Which.
+        tent: TentName,
+        /// Those that it has.
+        known: String,
+    },
+    /// Not an exporter of the tent.
+    #[error("{person} is not an exporter of tent {tent}")]
+    NotAnExporter {
+        /// Who asked.
+        person: PersonName,
+        /// For which tent.
+        tent: TentName,
+    },
+    /// Nobody elsewhere could read it.
+    #[error("tent {tent} has no member or auditor at another site")]
+    NoDestination {
+        /// Which tent.
+        tent: TentName,
+    },
+    /// More tags than a seal has.
+    #[error("tent {tent} has over {} members and auditors", limits::DESTINATIONS)]
+    TooManyDestinations {
+        /// Which tent.
+        tent: TentName,
+    },
+    /// No folder to export to. (One is not made: a mount point whose medium is gone must not fill the disk below.)
+    #[error("{} is not a folder", path.display())]
+    NoMedium {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Something that is no folder where bundles stand.
+    #[error("{} is not a folder: links on a medium are never followed", path.display())]
+    Obstructed {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A pack size that the format does not have.
+    #[error("packs of {pack_size} bytes: they must be a multiple of 64 KiB, from 64 KiB to 1 GiB")]
+    PackSize {
+        /// What was asked for.
+        pack_size: u64,
+    },
+    /// A time that lies outside the calendar, or not ahead.
+    #[error("a bundle can't be valid for {seconds} seconds")]
+    Validity {
+        /// What was asked for.
+        seconds: i64,
+    },
+    /// More packs than a bundle has.
+    #[error("{bytes} bytes don't fit into {} packs of {pack_size} bytes", limits::PACKS)]
+    TooLarge {
+        /// Bytes of the source.
+        bytes: u64,
+        /// What was asked for.
+        pack_size: u64,
+    },
+    /// A coded chunk did not decode to itself.
+    #[error("coding {}: {source}", path.display())]
+    Coding {
+        /// The file it is of.
+        path: PathBuf,
+        /// What failed.
+        source: std::io::Error,
+    },
+    /// Sealing failed.
+    #[error(transparent)]
+    Age(#[from] AgeError),
+    /// What would be written is not of the format.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// What would be written is not of the format.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// What would be written is not of the format.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// What would be written is not of the format.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The work was stopped.
+    #[error("interrupted: nothing was exported")]
+    Interrupted,
+}
+
+explain!(ExportError, pass: [Vault, Fs, Room, Source], {
+    Self::NoTent { .. } => (Refused, Some("`gapvault tent new TENT` makes one")),
+    Self::NotAnExporter { .. } => (Refused, Some("`gapvault tent new TENT` in this vault makes its own person an exporter")),
+    Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
+    Self::TooManyDestinations { .. } => (Usage, None),
+    Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
+    Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
+    Self::PackSize { .. } | Self::Validity { .. } => (Usage, None),
+    Self::TooLarge { .. } => (Usage, Some("use larger packs")),
+    Self::Coding { .. } => (Other, Some("this machine's memory may be faulty: test it before exporting again")),
+    Self::Catalogue(_) => (Usage, None),
+    Self::Age(_) | Self::Index(_) | Self::Seal(_) | Self::Name(_) | Self::Interrupted => (Other, None),
+});
+
+/// What in the source can't be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It can't be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A socket, fifo or device.
+    #[error("{} is a {kind}: only files, folders and links can be exported", path.display())]
+    Special {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A link out of the artifact.
+    #[error("link {} points to {target}: {fault}", path.display())]
+    Link {
+        /// Where.
+        path: PathBuf,
+        /// Its target.
+        target: String,
+        /// Why it is refused.
+        fault: PathError,
+    },
+    /// A link to nothing, or to itself, that should be followed.
+    #[error("link {} leads nowhere", path.display())]
+    Dangling {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A link to a folder that it stands in, that should be followed.
+    #[error("link {} leads back to a folder that it stands in", path.display())]
+    Loop {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A name that can't cross.
+    #[error("{}: {fault}", path.display())]
+    Name {
+        /// Where.
+        path: PathBuf,
+        /// Why it is refused.
+        fault: PathError,
+    },
+    /// A name that is not UTF-8.
+    #[error("{} has a name that is not UTF-8", path.display())]
+    NotUtf8 {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Two names that some file systems take for one.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Two paths with one name.
+    #[error("{} and another of the given paths have one name", path.display())]
+    Twice {
+        /// The later one.
+        path: PathBuf,
+    },
+    /// A vault, with its secret keys.
+    #[error("{} is a vault: its keys must not travel", path.display())]
+    Vault {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The medium that is exported to.
+    #[error("{} is the medium that it is exported to", path.display())]
+    Medium {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Setuid, setgid or sticky bits on a file.
+    #[error("{} has mode {mode:o}: setuid, setgid and sticky files can't be exported", path.display())]
+    Mode {
+        /// Where.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file is not what it was when the export began.
+    #[error("{} changed while it was exported", path.display())]
+    Changed {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Too many entries.
+    #[error("over {} files, folders and links", limits::ENTRIES)]
+    TooMany,
+}
+
+explain!(SourceError, pass: [Fs], {
+    Self::Link { .. } => (Usage, Some("--follow-links exports what links point to instead")),
+    Self::Changed { .. } => (Other, Some("export again when nobody writes to it any more")),
+    Self::Name { .. } | Self::NotUtf8 { .. } | Self::Twice { .. } => (Usage, Some("rename it, or export a folder of its own")),
+    Self::Vault { .. } | Self::Medium { .. } => (Usage, Some("name what should be exported, and nothing around it")),
+    Self::Mode { .. } => (Usage, Some("chmod it to plain permissions")),
+    Self::Tree(_) => (Usage, Some("some file systems hold them for one and would lose a file: rename one of them")),
+    Self::Special { .. } => (Usage, Some("move it out of the folder, or export the other files by their paths")),
+    Self::Dangling { .. } | Self::Loop { .. } => (Usage, Some("remove it; without --follow-links, a link inside the artifact is exported as it is")),
+    Self::TooMany => (Usage, None),
+});
