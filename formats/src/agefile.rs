@@ -67,7 +67,9 @@ impl std::str::FromStr for Recipient {
     type Err = AgeError;
     fn from_str(text: &str) -> Result<Self, AgeError> {
         let key: age::x25519::Recipient = text.parse().map_err(|_| AgeError::Key("recipient"))?;
-        if key.to_string() == text { Ok(Self(key)) } else { Err(AgeError::Key("recipient")) }
+        // SPEC 6.1: a point of low order is nobody's key.
+        let good = key.to_string() == text && !crate::low_order::is_low_order(text);
+        if good { Ok(Self(key)) } else { Err(AgeError::Key("recipient")) }
     }
 }
 impl serde::Serialize for Recipient {
@@ -227,13 +229,14 @@ impl<W: Write> fmt::Debug for SealWriter<W> {
 /// Opens what was sealed. Every block is authenticated before it is given out.
 pub struct OpenReader<R>(age::stream::StreamReader<R>);
 
-impl<R: Read + Seek> OpenReader<R> {
+impl<R: BufRead + Seek> OpenReader<R> {
     /// Counts the header's recipients, then opens the file with `identity`. `input` stands at its beginning.
     pub fn new(mut input: R, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
         let begin = input.stream_position()?;
         Header::read(&mut input)?.expect(recipients)?;
         input.seek(SeekFrom::Start(begin))?;
-        let decryptor = age::Decryptor::new(input).map_err(refuse)?;
+        // Not `new`: it reads byte by byte and parses again after each, which is quadratic.
+        let decryptor = age::Decryptor::new_buffered(input).map_err(refuse)?;
         let reader = decryptor.decrypt(std::iter::once(&identity.0 as &dyn age::Identity)).map_err(refuse)?;
         Ok(Self(reader))
     }

@@ -178,6 +178,7 @@ struct Rules {
     chunks: u64,
     offset: u64,
     files: u64,
+    runs: u64,
     within_file: bool,
 }
 
@@ -191,7 +192,7 @@ impl Rules {
                 return Err(IndexError::Limit { what, actual, limit });
             }
         }
-        Ok(Self { head, chunks: 0, offset: 0, files: 0, within_file: false })
+        Ok(Self { head, chunks: 0, offset: 0, files: 0, runs: 0, within_file: false })
     }
 
     fn check(&mut self, record: &Record) -> Result<(), IndexError> {
@@ -241,6 +242,10 @@ impl Rules {
         }
         if runs.len() > limits::RECIPE_RUNS || (runs.is_empty() && (*more || self.within_file)) {
             return Err(IndexError::Sequence("a recipe with too many runs, or a part of one without any"));
+        }
+        self.runs += runs.len() as u64;
+        if self.runs > limits::RUNS {
+            return Err(IndexError::Limit { what: "runs", actual: self.runs, limit: limits::RUNS });
         }
         for Run { first, count } in runs {
             let chunks = self.head.chunks;

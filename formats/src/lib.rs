@@ -24,6 +24,7 @@ pub mod ids;
 pub mod index;
 pub mod keys;
 pub mod limits;
+mod low_order;
 pub mod names;
 pub mod padding;
 pub mod policy;

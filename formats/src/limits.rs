@@ -52,6 +52,10 @@ pub const NAME_BYTES: usize = 255;
 pub const PATH_DEPTH: usize = 128;
 /// The most runs in one recipe record; longer recipes span records.
 pub const RECIPE_RUNS: usize = 4_096;
+/// The most runs in all recipes together. A reader holds 16 bytes of each of the artifact that it checks out.
+pub const RUNS: u64 = 1 << 25;
+/// The most bytes in all paths and link targets together.
+pub const PATHS_BYTES: u64 = 1 << 30;
 /// The most notes on an artifact.
 pub const NOTES: usize = 100;
 /// The longest free text (a note's value, a host, a licence) in bytes.

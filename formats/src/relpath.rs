@@ -156,7 +156,7 @@ fn check_component(name: &str) -> Result<(), PathFault> {
 
 /// Whether `c` reorders text or is not to be seen: Unicode's default ignorable characters and those that separate lines
 /// or annotate.
-fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

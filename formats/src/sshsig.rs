@@ -80,6 +80,8 @@ pub struct PublicKey(ssh_key::PublicKey);
 impl PublicKey {
     fn accept(mut key: ssh_key::PublicKey) -> Result<Self, SshError> {
         match key.algorithm() {
+            // SPEC 4.3: with a key of low order anybody can make signatures that fit.
+            Algorithm::Ed25519 if key.key_data().ed25519().is_none_or(is_weak) => Err(SshError::PublicKey),
             Algorithm::Ed25519 | Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 } => {
                 key.set_comment("");
                 Ok(Self(key))
@@ -124,6 +126,10 @@ impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d)?.parse().map_err(de::Error::custom)
     }
+}
+
+fn is_weak(key: &ssh_key::public::Ed25519PublicKey) -> bool {
+    ed25519_dalek::VerifyingKey::from_bytes(&key.0).map_or(true, |key| key.is_weak())
 }
 
 /// A private key that signs.
@@ -236,6 +242,14 @@ mod tests {
         assert_eq!(signature.verify(&public, Namespace::Seal, b"byteS"), Err(SshError::Invalid));
         assert_eq!(signature.verify(&other.public().unwrap(), Namespace::Seal, b"bytes"), Err(SshError::OtherKey));
         assert!(matches!(signature.verify(&public, Namespace::Approve, b"bytes"), Err(SshError::Namespace { .. })));
+    }
+
+    #[test]
+    fn a_key_that_anybody_can_sign_with_is_none() {
+        // The identity point, of which no private key exists.
+        let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        assert!(ssh_key::PublicKey::from_openssh(line).is_ok());
+        assert_eq!(line.parse::<PublicKey>(), Err(SshError::PublicKey));
     }
 
     #[test]

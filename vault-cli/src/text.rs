@@ -12,15 +12,17 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Outside text with whatever could play tricks on a terminal or a reader made visible.
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        let tricky = c.is_control()
-            || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if tricky {
-            // Writing to a String can't fail.
-            let _ = write!(out, "{}", c.escape_unicode());
+pub(crate) use gapvault_core::error::visible as printable;
+
+/// JSON with the same characters as its own escapes: they only ever stand inside of strings.
+pub(crate) fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || gapvault_core::formats::relpath::is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String can't fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         } else {
             out.push(c);
         }
@@ -84,5 +86,6 @@ mod tests {
     #[test]
     fn tricks_are_made_visible() {
         assert_eq!(printable("a\u{202e}b\u{1b}[2J"), "a\\u{202e}b\\u{1b}[2J");
+        assert_eq!(printable_json("\"\u{9b}\u{e0041}\""), "\"\\u009b\\udb40\\udc41\"");
     }
 }

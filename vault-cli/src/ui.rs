@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::progress::{Progress, ProgressMode};
-use crate::text::printable;
+use crate::text::{printable, printable_json};
 use serde::Serialize;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ impl Ui {
     pub(crate) fn result(&self, object: &impl Serialize, human: &str) -> Result<(), Failure> {
         if self.json {
             let text = serde_json::to_string(object).map_err(|e| Failure::io("can't write JSON", &e.into()))?;
-            self.print(&format!("{text}\n"))
+            self.print(&format!("{}\n", printable_json(&text)))
         } else {
             self.print(human)
         }

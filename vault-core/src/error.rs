@@ -30,6 +30,21 @@ pub trait Explain: std::error::Error {
     }
 }
 
+/// Text with every control, bidirectional and invisible character written out, so that it can't play tricks on whoever
+/// reads it.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || gapvault_formats::relpath::is_hidden(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// A file-system operation that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {source}", path.display())]

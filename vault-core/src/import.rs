@@ -118,6 +118,10 @@ pub fn import(vault: &mut Vault, bundle: &Bundle, observer: &dyn Observer) -> Re
             incoming.discard()?;
             Err(refuse(vault, Some(id), error)?)
         }
+        Err(error @ ImportError::Room(_)) => {
+            incoming.discard()?;
+            Err(error)
+        }
         // Not the bundle's fault: what is staged whole need not be copied again.
         Err(error) => {
             incoming.leave();
@@ -136,7 +140,7 @@ fn admitted(vault: &Vault, id: &BundleId) -> Option<Imported> {
 /// Logs a refusal and gives its error back; an error that is none is just given back.
 fn refuse(vault: &mut Vault, bundle: Option<BundleId>, error: ImportError) -> Result<ImportError, ImportError> {
     if let (Some(bundle), Kind::Refused | Kind::Damaged) = (bundle, error.kind()) {
-        let reason = error.to_string().chars().take(1000).collect();
+        let reason = crate::error::visible(&error.to_string()).chars().take(1000).collect();
         vault.record(custody::Event::Refused { bundle, reason })?;
     }
     Ok(error)
@@ -160,13 +164,15 @@ fn stage(
     staging.keep_only(judged)?;
     let (packs, small): (Vec<_>, Vec<_>) =
         judged.seal.subjects().iter().partition(|s| matches!(s.file, BundleFile::Pack(_)));
-    check_room(vault.root(), judged.seal.total_size().saturating_sub(staging.size()))?;
+    let needed = |subjects: &[&Subject]| subjects.iter().map(|s| s.size).sum::<u64>();
+    check_room(vault.root(), needed(&small).saturating_sub(staging.size()))?;
 
     let mut staging = staging;
     // What describes the bundle comes first: a bundle that will be refused is refused before its weights are copied.
     let mut size = staging.take(Phase::Describe, bundle, judged, &small, observer)?;
     let mut imported = describe(vault, judged, &Folder::open(incoming.path())?)?;
     if imported.tent_key.is_some() {
+        check_room(vault.root(), needed(&packs))?;
         size += staging.take(Phase::Import, bundle, judged, &packs, observer)?;
     }
 

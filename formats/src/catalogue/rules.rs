@@ -13,6 +13,8 @@ pub(super) struct Rules {
     said: Totals,
     /// What has been counted so far.
     pub(super) found: Totals,
+    /// Bytes of paths and link targets.
+    paths: u64,
     artifacts: HashSet<ArtifactRef>,
     tree: Option<TreeOrder>,
 }
@@ -30,7 +32,7 @@ impl Rules {
         if let Some(twice) = head.readers.iter().find(|r| !recipients.insert(&r.recipient)) {
             return Err(CatalogueError::Reader { recipient: twice.recipient.clone() });
         }
-        Ok(Self { said: head.totals, found: Totals::default(), artifacts: HashSet::new(), tree: None })
+        Ok(Self { said: head.totals, found: Totals::default(), paths: 0, artifacts: HashSet::new(), tree: None })
     }
 
     pub(super) fn check(&mut self, record: &Record) -> Result<(), CatalogueError> {
@@ -55,6 +57,7 @@ impl Rules {
             }
             Record::Link(Link { path, target }) => {
                 self.found.links += 1;
+                self.paths += target.len() as u64;
                 self.enter(path, None, false)?;
                 LinkTarget::new(path, target).map_err(|fault| CatalogueError::Link { at: path.clone(), fault })?;
             }
@@ -84,6 +87,8 @@ impl Rules {
         if let Some(mode) = mode.filter(|mode| mode & !0o777 != 0) {
             return Err(CatalogueError::Mode { at: path.clone(), mode });
         }
+        self.paths += path.as_str().len() as u64;
+        within("bytes of paths", self.paths, limits::PATHS_BYTES)?;
         let tree = self.tree.as_mut().ok_or(CatalogueError::Sequence("an entry before the first artifact"))?;
         Ok(tree.enter(path, folder)?)
     }

@@ -15,7 +15,7 @@ use gapvault_formats::names::{ArtifactRef, PersonName, TentName};
 use gapvault_formats::padding;
 use gapvault_formats::seal::{BundleFile, Seal};
 use gapvault_formats::table;
-use std::io::Cursor;
+use std::io::{BufReader, Cursor};
 
 /// Why a bundle's descriptions are refused, though their bytes are those of the seal.
 #[derive(Debug, thiserror::Error)]
@@ -313,10 +313,11 @@ fn add_up_to(length: u64, bytes: u64, size: u64, file: &BundleFile) -> Result<u6
     Ok(sum)
 }
 
-fn open(folder: &Folder, file: &BundleFile) -> Result<(Witnessed, Witness), BundleError> {
+fn open(folder: &Folder, file: &BundleFile) -> Result<(BufReader<Witnessed>, Witness), BundleError> {
     let name = file.to_string();
     let file = folder.file(&name).map_err(|e: OpenError| BundleError::opening(folder, &name, e))?;
-    Ok(Witnessed::new(file))
+    let (file, witness) = Witnessed::new(file);
+    Ok((BufReader::with_capacity(128 << 10, file), witness))
 }
 
 fn expect<T: PartialEq + std::fmt::Display>(

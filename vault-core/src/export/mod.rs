@@ -238,7 +238,7 @@ fn next_number(vault: &Vault, tent: &TentName) -> u64 {
         custody::Event::ExportBegun(begun) if begun.tent == *tent => Some(begun.number),
         _ => None,
     });
-    used.max().unwrap_or(0) + 1
+    used.max().unwrap_or(0).saturating_add(1)
 }
 
 impl Plan<'_> {

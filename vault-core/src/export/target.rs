@@ -3,9 +3,9 @@
 use super::ExportError;
 use crate::error::FsError;
 use crate::fs::{Durable, create_folder, remove_tree, sync_folder};
-use crate::vault::Vault;
+use crate::vault::{Held, Vault};
 use gapvault_formats::custody::Event;
-use gapvault_formats::ids::MediumDigest;
+use gapvault_formats::ids::{BundleId, MediumDigest};
 use gapvault_formats::names::Label;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Subject};
 use sha2::{Digest, Sha256};
@@ -126,23 +126,37 @@ pub(super) fn abandon(vault: &mut Vault, medium: &Path, label: &Label) -> Result
     Ok(vault.record(Event::ExportAbandoned { label: label.clone(), bundle })?)
 }
 
-/// Removes from the medium what earlier exports of this vault left there without a seal. Folders that this vault did not
-/// begin are never touched.
+/// Deals with what earlier exports of this vault left on the medium without a seal. One that the log says came to a
+/// bundle was killed right before its seal: it gets that now. Any other is removed. What the log says was exported is
+/// never taken back because of a medium: whoever brings one may have taken the seal off after it was delivered.
 pub(super) fn clear_leftovers(vault: &mut Vault, medium: &Path) -> Result<(), ExportError> {
-    let begun: Vec<Label> = vault
-        .log()
-        .iter()
-        .filter_map(|entry| match &entry.event {
-            Event::ExportBegun(begun) => Some(begun.label.clone()),
-            _ => None,
-        })
-        .collect();
+    let labels = |event: &Event| match event {
+        Event::ExportBegun(begun) => Some(begun.label.clone()),
+        _ => None,
+    };
+    let begun: Vec<Label> = vault.log().iter().filter_map(|entry| labels(&entry.event)).collect();
     for label in begun {
         let path = bundle_path(medium, &label);
         let is_folder = path.symlink_metadata().is_ok_and(|m| m.is_dir());
-        if is_folder && matches!(path.join(SEAL_NAME).try_exists(), Ok(false)) {
-            abandon(vault, medium, &label)?;
+        if !is_folder || !matches!(path.join(SEAL_NAME).try_exists(), Ok(false)) {
+            continue;
+        }
+        let sealed = vault.held().find_map(|held| match held {
+            Held::Exported(exported) if exported.label == label => Some(exported.bundle),
+            _ => None,
+        });
+        match sealed {
+            Some(bundle) => seal_again(vault, &bundle, path)?,
+            None => abandon(vault, medium, &label)?,
         }
     }
     Ok(())
+}
+
+/// Puts the vault's copy of a seal on the medium.
+fn seal_again(vault: &Vault, bundle: &BundleId, path: PathBuf) -> Result<(), FsError> {
+    let copy = vault.bundle_path(bundle).join(SEAL_NAME);
+    let seal = std::fs::read(&copy).map_err(FsError::at("can't read", &copy))?;
+    let folders = [path.clone()].into();
+    Target { path, folders }.seal(&seal)
 }

@@ -12,124 +12,94 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The log, checked and in memory.
+/// The log, checked and in memory: the entries that its signed checkpoint covers, and no more.
 ///
-/// Several commands may append to it, each under the lock of the file: whoever appends first reads what others have
-/// appended since.
+/// An entry is committed when the checkpoint that covers it stands in its place. What follows it in the file was never
+/// committed, or was put there by somebody without the vault's key; it is not looked at, and the next entry overwrites it.
+/// Several commands may append, each under the lock of the file: whoever does first reads what others have committed.
 #[derive(Debug)]
 pub(super) struct Log {
     folder: PathBuf,
+    key: PublicKey,
     entries: Vec<Entry>,
     head: LogHead,
-    /// How far the checkpoint was when the log was opened, or this wrote it.
-    checkpoint: LogHead,
-    /// Bytes of whole entries.
+    /// Bytes of the committed entries.
     length: u64,
 }
 
 impl Log {
     /// An empty log in `folder`.
-    pub(super) fn create(folder: &Path) -> Result<Self, VaultError> {
+    pub(super) fn create(folder: &Path, key: &SigningKey) -> Result<Self, VaultError> {
         write_new(&folder.join("entries.jsonl"), b"", 0o600)?;
-        Ok(Self::empty(folder))
+        write_new(&folder.join("checkpoint"), LogHead::EMPTY.to_checkpoint(key)?.as_bytes(), 0o600)?;
+        sync_folder(folder)?;
+        Ok(Self::empty(folder, key.public()?))
     }
 
-    fn empty(folder: &Path) -> Self {
-        let (head, checkpoint) = (LogHead::EMPTY, LogHead::EMPTY);
-        Self { folder: folder.to_owned(), entries: Vec::new(), head, checkpoint, length: 0 }
+    fn empty(folder: &Path, key: PublicKey) -> Self {
+        Self { folder: folder.to_owned(), key, entries: Vec::new(), head: LogHead::EMPTY, length: 0 }
     }
 
-    /// Reads the log, entry by entry, and holds it against its checkpoint, which must be signed with `key`.
+    /// Reads the log up to its checkpoint, which must be signed with `key`.
     pub(super) fn open(folder: &Path, key: &PublicKey) -> Result<Self, VaultError> {
-        // The checkpoint first: it never runs ahead of the entries, not even while another command appends.
-        let path = folder.join("checkpoint");
-        let mut checkpoint = Vec::new();
-        let file = File::open(&path).map_err(VaultError::opening(&path))?;
-        file.take(limits::SIGNATURE_BYTES).read_to_end(&mut checkpoint).map_err(FsError::at("can't read", &path))?;
-        let checkpoint = LogHead::from_checkpoint(&checkpoint, key)?;
-
         let path = folder.join("entries.jsonl");
         let file = File::open(&path).map_err(VaultError::opening(&path))?;
-        let mut log = Self { checkpoint, ..Self::empty(folder) };
-        if log.follow(&file, &path, Some(checkpoint))? {
-            return Ok(log);
-        }
-        let (actual, expected) = (log.head.seq, checkpoint.seq);
-        Err(LogError::CheckpointAhead { actual, expected }.into())
+        let mut log = Self::empty(folder, key.clone());
+        log.catch_up(&file, &path)?;
+        Ok(log)
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Reads the entries from where this log ends to the end of `file`; says whether `checkpoint` was among the heads.
-    fn follow(&mut self, file: &File, path: &Path, checkpoint: Option<LogHead>) -> Result<bool, VaultError> {
+    /// Reads the entries of `file` from where this log ends to the checkpoint.
+    fn catch_up(&mut self, file: &File, path: &Path) -> Result<(), VaultError> {
+        let checkpoint = self.checkpoint()?;
         let mut input = BufReader::new(file);
         input.seek(SeekFrom::Start(self.length)).map_err(FsError::at("can't read", path))?;
-        let mut covered = checkpoint == Some(self.head);
-        loop {
+        let limit = limits::LOG_LINE_BYTES as u64 + 1;
+        while self.head != checkpoint {
             let mut line = Vec::new();
-            let limit = limits::LOG_LINE_BYTES as u64 + 1;
             let read = input.by_ref().take(limit).read_until(b'\n', &mut line);
-            if read.map_err(FsError::at("can't read", path))? == 0 {
-                return Ok(covered);
-            }
-            // SPEC 11.3: a last line without its newline was never committed.
-            if line.last() != Some(&b'\n') && (line.len() as u64) < limit {
-                return Ok(covered);
+            read.map_err(FsError::at("can't read", path))?;
+            // SPEC 11.3: a reader MUST refuse a log with fewer entries than its checkpoint says, or others.
+            let torn = line.last() != Some(&b'\n') && (line.len() as u64) < limit;
+            if torn || self.head.seq >= checkpoint.seq {
+                return Err(LogError::CheckpointAhead { actual: self.head.seq, expected: checkpoint.seq }.into());
             }
             let (entry, head) = self.head.follow(&line)?;
             self.length += line.len() as u64;
-            covered |= checkpoint == Some(head);
             self.head = head;
             self.entries.push(entry);
         }
-    }
-
-    /// Moves the checkpoint to the last entry, if a command was killed after it wrote that: an entry that no checkpoint
-    /// covers could be removed unnoticed.
-    pub(super) fn catch_up(&mut self, key: &SigningKey) -> Result<(), VaultError> {
-        if self.checkpoint == self.head {
-            return Ok(());
-        }
-        let (_file, _) = self.lock()?;
-        self.write_checkpoint(key)
-    }
-
-    /// Locks the log and reads what others have appended. Held for the moment that it takes to append, so waiting for it
-    /// is short.
-    fn lock(&mut self) -> Result<(File, PathBuf), VaultError> {
-        let path = self.folder.join("entries.jsonl");
-        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(FsError::at("can't open", &path))?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(FsError::at("can't lock", &path))?;
-        self.follow(&file, &path, None)?;
-        Ok((file, path))
-    }
-
-    fn write_checkpoint(&mut self, key: &SigningKey) -> Result<(), VaultError> {
-        write_replacing(&self.folder.join("checkpoint"), self.head.to_checkpoint(key)?.as_bytes(), 0o600)?;
-        self.checkpoint = self.head;
         Ok(())
     }
 
-    /// Appends an entry, durably, then moves the checkpoint.
+    fn checkpoint(&self) -> Result<LogHead, VaultError> {
+        let path = self.folder.join("checkpoint");
+        let mut checkpoint = Vec::new();
+        let file = File::open(&path).map_err(VaultError::opening(&path))?;
+        file.take(limits::SIGNATURE_BYTES).read_to_end(&mut checkpoint).map_err(FsError::at("can't read", &path))?;
+        Ok(LogHead::from_checkpoint(&checkpoint, &self.key)?)
+    }
+
+    /// Appends an entry, durably, then commits it with the checkpoint.
     pub(super) fn append(&mut self, time: Time, event: Event, key: &SigningKey) -> Result<(), VaultError> {
-        let (mut file, path) = self.lock()?;
+        let path = self.folder.join("entries.jsonl");
+        let file = OpenOptions::new().read(true).append(true).open(&path);
+        let mut file = file.map_err(FsError::at("can't open", &path))?;
+        // Held for the moment that it takes to append, so waiting for it is short.
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(FsError::at("can't lock", &path))?;
+        self.catch_up(&file, &path)?;
         let (line, entry, head) = self.head.append(time, event)?;
         let failed = || FsError::at("can't append to", &path);
-        // What a killed command left of a line is no entry.
         file.set_len(self.length).map_err(failed())?;
-        if let Err(e) = file.write_all(&line).and_then(|()| file.sync_all()) {
-            // The next one to append would do the same.
-            let _ = file.set_len(self.length);
-            return Err(failed()(e).into());
-        }
-        if self.length == 0 {
-            sync_folder(&self.folder)?;
-        }
+        file.write_all(&line).and_then(|()| file.sync_all()).map_err(failed())?;
+        write_replacing(&self.folder.join("checkpoint"), head.to_checkpoint(key)?.as_bytes(), 0o600)?;
         self.length += line.len() as u64;
         self.head = head;
         self.entries.push(entry);
-        self.write_checkpoint(key)
+        Ok(())
     }
 }

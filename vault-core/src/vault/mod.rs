@@ -124,6 +124,14 @@ pub enum VaultError {
         /// What the log says.
         expected: PolicyDigest,
     },
+    /// A policy that does not follow the one before it.
+    #[error("{} is of epoch {epoch}, which does not follow the one before it in the log", path.display())]
+    PolicyEpoch {
+        /// Which file.
+        path: PathBuf,
+        /// Its epoch in the log.
+        epoch: u64,
+    },
     /// The policy file is not signed by a root person.
     #[error("{} is not signed by a root person of the policy: {fault}", path.display())]
     PolicySignature {
@@ -149,7 +157,7 @@ explain!(VaultError, pass: [Fs], {
     Self::Locked { .. } => (Other, Some("wait until it is done, then try again")),
     Self::Missing { .. } | Self::Card(_) | Self::OtherCard { .. } | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
     Self::Log(_) => (Damaged, Some("compare with a backup of the vault; nothing was changed by this command")),
-    Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
+    Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
     Self::PolicySignature { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
@@ -190,7 +198,7 @@ impl Vault {
             label_key: LabelKey::from_bytes(random()?),
         };
         write_new(&root.join("card.toml"), card.to_text().as_bytes(), 0o600)?;
-        let mut log = log::Log::create(&root.join("log"))?;
+        let mut log = log::Log::create(&root.join("log"), &identities.ssh)?;
         log.append(clock.now(), Event::Init { site, card: card.fingerprint() }, &identities.ssh)?;
         let policy = Policy::first(&card);
         let digest = policies::store(&root.join("policy"), &policy, &identities.ssh)?;
@@ -222,7 +230,7 @@ impl Vault {
         };
         let card = Card::parse(&bytes)?;
         let identities = Identities::load(&root.join("secrets"), &card)?;
-        let mut log = log::Log::open(&root.join("log"), &card.key)?;
+        let log = log::Log::open(&root.join("log"), &card.key)?;
         // Site and label key decide which bundles are for this vault; nothing but the log vouches for them.
         if let Some(Event::Init { card: expected, .. }) = log.entries().first().map(|entry| &entry.event)
             && *expected != card.fingerprint()
@@ -230,9 +238,6 @@ impl Vault {
             return Err(VaultError::OtherCard { actual: card.fingerprint(), expected: *expected });
         }
         let policy = policies::load(&root.join("policy"), log.entries())?;
-        if access == Access::Write {
-            log.catch_up(&identities.ssh)?;
-        }
         let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
         if access == Access::Write {
             vault.clear_leftovers()?;

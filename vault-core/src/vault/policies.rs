@@ -34,6 +34,10 @@ pub(super) fn load(folder: &Path, log: &[Entry]) -> Result<Policy, VaultError> {
     let (epoch, digest) = named.next().ok_or_else(|| VaultError::NoPolicy { path: folder.to_owned() })?;
     let (bytes, policy) = load_named(folder, epoch, digest)?;
     let before = named.next().map(|(epoch, digest)| load_named(folder, epoch, digest)).transpose()?;
+    // SPEC 10.3: epochs rise by one; an older policy is not put in force again.
+    if before.as_ref().is_some_and(|(_, before)| before.epoch + 1 != policy.epoch) || policy.epoch != epoch {
+        return Err(VaultError::PolicyEpoch { path: path(folder, epoch, "toml"), epoch });
+    }
     let root = before.as_ref().map_or(&policy, |(_, before)| before);
 
     let path = path(folder, epoch, "toml");

@@ -111,7 +111,7 @@ impl Vault {
     pub(super) fn clear_leftovers(&self) -> Result<(), VaultError> {
         let committed: HashSet<_> = self.held().map(|held| held.bundle().to_string()).collect();
         let bundles = self.bundles();
-        for name in names(&bundles)?.into_iter().filter(|n| !n.starts_with(STAGING) && !committed.contains(n)) {
+        for name in names(&bundles)?.into_iter().filter(|n| n.parse::<BundleId>().is_ok() && !committed.contains(n)) {
             let staging = bundles.join(format!("{STAGING}{name}"));
             remove_tree(&staging)?;
             rename_new(&bundles.join(&name), &staging)?;
