@@ -172,7 +172,7 @@ pub struct File {
 pub struct Link {
     /// Where it stands.
     pub path: RelPath,
-    /// Where it points: see [`LinkTarget`].
+    /// Where it points: see [`crate::relpath::LinkTarget`].
     pub target: String,
 }
 
