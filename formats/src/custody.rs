@@ -1,7 +1,9 @@
-//! The custody log: what a vault did and what it admitted. Its entries are the commit points.
+//! The custody log: what a vault did and what it admitted. Its entries, once a
+//! checkpoint covers them, are the commit points.
 //!
 //! One JSON object a line, each naming the SHA-256 of the line before, so that an edited or removed entry is noticed. A
-//! checkpoint beside it, signed by the vault, says how far the log had come, so that removed last entries are noticed.
+//! checkpoint beside it, signed by the vault, says how far the log has come: removed last entries are noticed, and what
+//! somebody without the vault's key adds behind it does not count.
 
 use crate::ids::{BundleId, CardFingerprint, EntryHash, PolicyDigest, TentKeyPin};
 use crate::limits;

@@ -6,8 +6,8 @@
 //!   secrets/age.key, ssh.key    the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
 //!   policy/000001.toml, .sig    every policy that was in force, each signed
-//!   log/entries.jsonl           the custody log: the commit point of everything else
-//!   log/checkpoint              its signed head
+//!   log/entries.jsonl           the custody log
+//!   log/checkpoint              its signed head: the commit point of everything else
 //!   bundles/<bundle id>/        bundles that the log admitted or made
 //!   lock                        held by whoever changes the vault
 //! ```
