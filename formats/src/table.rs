@@ -4,7 +4,7 @@
 
 use crate::agefile::{AgeError, Identity, OpenReader, Recipient, SealWriter};
 use crate::{limits, padding};
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 /// The first four bytes of a skippable frame, little endian (RFC 8878, section 3.1.2).
 const SKIPPABLE: u32 = 0x184D_2A50;
@@ -55,7 +55,7 @@ impl<W: Write> std::fmt::Debug for TableWriter<W> {
 pub type TableReader<R> = BufReader<zstd::stream::read::Decoder<'static, BufReader<OpenReader<R>>>>;
 
 /// Opens the table in `input` with `identity`; its header has `recipients` stanzas.
-pub fn open<R: BufRead + Seek>(input: R, identity: &Identity, recipients: u64) -> Result<TableReader<R>, AgeError> {
+pub fn open<R: BufRead>(input: R, identity: &Identity, recipients: u64) -> Result<TableReader<R>, AgeError> {
     let opened = OpenReader::new(input, identity, recipients)?;
     let mut decoder = zstd::stream::read::Decoder::new(opened)?;
     decoder.window_log_max(limits::ZSTD_WINDOW_LOG)?;

@@ -5,7 +5,7 @@ use crate::bundle::{
     check_room, deliver, digest_of, judge, load, open_keys,
 };
 use crate::error::{Explain, FsError, Kind, explain};
-use crate::fs::{Durable, Folder, create_folder, sync_folder, write_replacing};
+use crate::fs::{Aligned, DirectFile, Durable, Folder, create_folder, sync_folder, write_replacing};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Incoming, Vault, VaultError};
 use gapvault_formats::catalogue::Role;
@@ -14,7 +14,6 @@ use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::TentName;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Subject};
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Why a bundle is not imported. The vault is as it was, but for a log entry on a refusal.
@@ -230,7 +229,7 @@ fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<Imported,
 struct Staging {
     path: PathBuf,
     folder: Folder,
-    current: Option<Durable>,
+    current: Option<DirectFile<Durable>>,
 }
 
 impl Staging {
@@ -293,23 +292,21 @@ impl Staging {
 }
 
 impl Arrival<ImportError> for Staging {
-    fn block(&mut self, subject: &Subject, bytes: &[u8]) -> Result<(), ImportError> {
+    fn block(&mut self, subject: &Subject, block: &mut Aligned) -> Result<(), ImportError> {
+        let path = self.path.join(subject.file.to_string());
         let file = match &mut self.current {
             Some(file) => file,
             none => {
-                let path = self.path.join(subject.file.to_string());
                 create_folder(path.parent().unwrap_or(&self.path), 0o700)?;
-                none.insert(Durable::create(&path, 0o600)?)
+                none.insert(DirectFile::new(Durable::create(&path, 0o600)?))
             }
         };
-        file.write_all(bytes).map_err(FsError::at("can't write", file.path()))?;
-        Ok(())
+        Ok(file.append(block).map_err(FsError::at("can't write", &path))?)
     }
 
-    fn complete(&mut self, _: &Subject) -> Result<(), ImportError> {
-        match self.current.take() {
-            Some(file) => Ok(file.commit()?),
-            None => Ok(()),
-        }
+    fn complete(&mut self, subject: &Subject) -> Result<(), ImportError> {
+        let Some(file) = self.current.take() else { return Ok(()) };
+        let path = self.path.join(subject.file.to_string());
+        Ok(file.finish().map_err(FsError::at("can't write", &path))?.commit()?)
     }
 }

@@ -57,6 +57,7 @@
 //!     options: export::ExportOptions {
 //!         threads: 2,
 //!         pack_size: export::ExportOptions::PACK_SIZE,
+//!         memory: None,
 //!         follow_links: false,
 //!         overcommit: false,
 //!     },

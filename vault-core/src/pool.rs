@@ -72,31 +72,34 @@ impl<'a, E> Stop<'a, E> {
     }
 }
 
-/// A fixed number of byte buffers.
+/// A fixed number of buffers.
 #[derive(Debug)]
-pub(crate) struct Buffers {
-    give: Sender<Vec<u8>>,
-    take: Receiver<Vec<u8>>,
+pub(crate) struct Buffers<B> {
+    give: Sender<B>,
+    take: Receiver<B>,
 }
 
-impl Buffers {
-    pub(crate) fn new(count: usize) -> Self {
+impl<B> Buffers<B> {
+    pub(crate) fn new(count: usize, make: impl Fn() -> B) -> Self {
         let (give, take) = bounded(count);
         for _ in 0..count {
             // The channel holds exactly that many.
-            let _ = give.send(Vec::new());
+            let _ = give.send(make());
         }
         Self { give, take }
     }
 
-    /// An empty buffer, waiting for one if need be; `None` when everybody stops.
-    pub(crate) fn take<E>(&self, stop: &Stop<'_, E>) -> Option<Vec<u8>> {
-        let mut buffer = stop.receive(&self.take)?;
-        buffer.clear();
-        Some(buffer)
+    /// A buffer as it was given back, waiting for one if need be; `None` when everybody stops.
+    pub(crate) fn take<E>(&self, stop: &Stop<'_, E>) -> Option<B> {
+        stop.receive(&self.take)
     }
 
-    pub(crate) fn give_back(&self, buffer: Vec<u8>) {
+    /// A buffer if there is one.
+    pub(crate) fn try_take(&self) -> Option<B> {
+        self.take.try_recv().ok()
+    }
+
+    pub(crate) fn give_back(&self, buffer: B) {
         // Full only if it got back more than it gave out.
         let _ = self.give.try_send(buffer);
     }

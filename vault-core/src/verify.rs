@@ -5,6 +5,7 @@ use crate::bundle::{
     judge, unjudged,
 };
 use crate::error::explain;
+use crate::fs::Aligned;
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::Vault;
 use gapvault_formats::names::PersonName;
@@ -91,7 +92,7 @@ pub fn verify(vault: Option<&Vault>, bundle: &Bundle, observer: &dyn Observer) -
 struct Discard;
 
 impl Arrival<VerifyError> for Discard {
-    fn block(&mut self, _: &Subject, _: &[u8]) -> Result<(), VerifyError> {
+    fn block(&mut self, _: &Subject, _: &mut Aligned) -> Result<(), VerifyError> {
         Ok(())
     }
     fn complete(&mut self, _: &Subject) -> Result<(), VerifyError> {

@@ -5,7 +5,7 @@
 use super::{AgeError, Header, Identity, Recipient, file_key};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use std::fmt;
-use std::io::Read;
+use std::io::BufRead;
 use zeroize::Zeroizing;
 
 /// How many bytes of plaintext a block holds; a file's last block may hold fewer.
@@ -99,12 +99,12 @@ pub struct BlockOpener {
 
 impl BlockOpener {
     /// Opens the header that `head` begins with, after counting its `recipients`; the header's MAC is checked. `head`
-    /// holds the file's bytes at least up to its first block; of a longer one a little more is read.
+    /// holds the file's bytes at least up to its first block, where it stands then.
     ///
     /// # Errors
     /// As [`Header::read`]; [`AgeError::StanzaCount`], [`AgeError::NotARecipient`]; [`AgeError::Broken`] for a header
     /// that is not as it was sealed; [`AgeError::CutOff`] if `head` ends before the first block.
-    pub fn new(head: impl Read, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
+    pub fn new(head: impl BufRead, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
         let (header, head) = Header::read_head(head)?;
         header.expect(recipients)?;
         let key = file_key::open(&head, identity)?;

@@ -3,7 +3,7 @@
 use super::payload::{BLOCK, BlockOpener, BlockSealer, TAG};
 use super::{AgeError, Identity, Recipient};
 use std::fmt;
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, Read, Write};
 use zeroize::Zeroizing;
 
 /// A block with its tag, in bytes.
@@ -70,8 +70,6 @@ impl<W: Write> fmt::Debug for SealWriter<W> {
 pub struct OpenReader<R> {
     input: R,
     opener: BlockOpener,
-    /// Where the first block begins in `input`.
-    begin: u64,
     /// The block before `next`, if that was opened.
     block: Zeroizing<Vec<u8>>,
     /// How many bytes of plaintext it has; 0 if none was opened.
@@ -84,57 +82,18 @@ pub struct OpenReader<R> {
     next: u64,
 }
 
-impl<R: BufRead + Seek> OpenReader<R> {
+impl<R: BufRead> OpenReader<R> {
     /// Counts the header's recipients, then opens the file with `identity`. `input` stands at its beginning, and ends
     /// where the file ends.
     ///
     /// # Errors
     /// As [`BlockOpener::new`].
     pub fn new(mut input: R, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
-        let begin = input.stream_position()?;
         let opener = BlockOpener::new(&mut input, identity, recipients)?;
-        let begin = begin + opener.payload_offset();
-        input.seek(SeekFrom::Start(begin))?;
         let block = Zeroizing::new(vec![0; SEALED]);
-        Ok(Self { input, opener, begin, block, plain: 0, given: 0, ended: false, next: 0 })
+        Ok(Self { input, opener, block, plain: 0, given: 0, ended: false, next: 0 })
     }
 
-    /// Goes to `offset` of the plaintext, in bytes.
-    ///
-    /// # Errors
-    /// An offset behind the plaintext's end, and a block there that does not open. Nothing can be read then before
-    /// another place was gone to.
-    pub fn go_to(&mut self, offset: u64) -> io::Result<()> {
-        let (number, within) = (offset / BLOCK as u64, (offset % BLOCK as u64) as usize);
-        if self.plain > 0 && self.next == number + 1 && within <= self.plain {
-            self.given = within;
-            return Ok(());
-        }
-        self.stand_at(number)?;
-        let at_end = within == 0 && number > 0 && self.input.fill_buf()?.is_empty();
-        if at_end {
-            // Only the block before can tell that nothing is missing.
-            self.stand_at(number - 1)?;
-        }
-        self.open_next()?;
-        self.given = if at_end { BLOCK } else { within };
-        if self.given > self.plain {
-            self.stand_at(self.next)?;
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an offset behind the end"));
-        }
-        Ok(())
-    }
-
-    /// Puts the input before the block `number`.
-    fn stand_at(&mut self, number: u64) -> io::Result<()> {
-        (self.plain, self.given, self.ended, self.next) = (0, 0, false, number);
-        let at = number.checked_mul(SEALED as u64).and_then(|at| at.checked_add(self.begin));
-        let at = at.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an offset that no file has"))?;
-        self.input.seek(SeekFrom::Start(at)).map(drop)
-    }
-}
-
-impl<R: BufRead> OpenReader<R> {
     /// Opens the block that the input stands at.
     fn open_next(&mut self) -> io::Result<()> {
         (self.plain, self.given) = (0, 0);

@@ -38,23 +38,33 @@ impl Cutter {
         Self::Boundaries { ahead: boundaries, position: 0 }
     }
 
-    /// The length of the next chunk, given the bytes from its beginning on: [`LONGEST`] of them, or fewer if the file
-    /// ends there. 0 only for an empty slice.
-    pub fn next_length(&mut self, ahead_bytes: &[u8]) -> usize {
-        let most = ahead_bytes.len().min(LONGEST);
+    /// The length of the next chunk of a file with `left` bytes to go, if it is settled whatever they are. It counts as
+    /// cut.
+    pub fn settled_length(&mut self, left: u64) -> Option<usize> {
         match self {
-            Self::Content if most <= SHORTEST => most,
-            Self::Content => {
-                let (small, large) = v2020::select_masks(AVERAGE, Normalization::Level1);
-                v2020::cut(&ahead_bytes[..most], SHORTEST, AVERAGE, LONGEST, small, large, small << 1, large << 1).1
-            }
+            Self::Content => None,
             Self::Boundaries { ahead, position } => {
                 while ahead.last().is_some_and(|b| *b <= *position) {
                     ahead.pop();
                 }
-                let length = ahead.last().map_or(most, |b| most.min(usize::try_from(*b - *position).unwrap_or(most)));
-                *position += length as u64;
-                length
+                let next = ahead.last().map_or(u64::MAX, |b| *b - *position);
+                let length = next.min(left).min(LONGEST as u64);
+                *position += length;
+                Some(length as usize)
+            }
+        }
+    }
+
+    /// The length of the next chunk, given the bytes from its beginning on: [`LONGEST`] of them, or fewer if the file
+    /// ends there. 0 only for an empty slice.
+    pub fn next_length(&mut self, ahead_bytes: &[u8]) -> usize {
+        let most = ahead_bytes.len().min(LONGEST);
+        match self.settled_length(most as u64) {
+            Some(length) => length,
+            None if most <= SHORTEST => most,
+            None => {
+                let (small, large) = v2020::select_masks(AVERAGE, Normalization::Level1);
+                v2020::cut(&ahead_bytes[..most], SHORTEST, AVERAGE, LONGEST, small, large, small << 1, large << 1).1
             }
         }
     }

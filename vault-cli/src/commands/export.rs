@@ -62,6 +62,9 @@ pub(crate) struct ExportArgs {
     /// Bytes of content in a pack; about three packs are in memory at a time
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     pack_size: u64,
+    /// Bytes of memory for buffers; fewer threads work where it is short [default: about 300M for two threads]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -95,6 +98,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         options: ExportOptions {
             threads: threads(args.threads),
             pack_size: args.pack_size,
+            memory: args.memory,
             follow_links: args.follow_links,
             overcommit: args.overcommit,
         },

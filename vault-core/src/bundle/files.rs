@@ -4,7 +4,6 @@ use super::find::Bundle;
 use super::seal::SealedBundle;
 use crate::error::{FsError, explain};
 use crate::fs::{Folder, OpenError};
-use crate::observe::{Event, Observer};
 use gapvault_formats::agefile::{AgeError, Header};
 use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::limits;
@@ -210,125 +209,6 @@ pub(crate) fn check_header(path: &Path, seal: &Seal, subject: &Subject, begin: i
         let expected = seal.predicate().stream.pack_length(number);
         if header.plaintext_length(subject.size) != Some(expected) {
             return Err(BundleError::PackLength { path: path.to_owned(), file: subject.file.clone(), expected });
-        }
-    }
-    Ok(())
-}
-
-/// A piece of a bundle's file on its way.
-#[derive(Debug)]
-pub(crate) struct Block {
-    /// Which of the subjects.
-    pub(crate) subject: usize,
-    /// The next bytes of it.
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// Who takes a bundle's files in, block by block; a file only counts once it was `complete`d.
-pub(crate) trait Arrival<E> {
-    /// The next bytes of a file.
-    fn block(&mut self, subject: &Subject, bytes: &[u8]) -> Result<(), E>;
-    /// The file had its size and digest.
-    fn complete(&mut self, subject: &Subject) -> Result<(), E>;
-}
-
-const BLOCK: usize = 4 << 20;
-const BLOCKS: usize = 6;
-
-/// Reads the given files once, in order, while another thread hashes them and hands them to `arrival`.
-///
-/// Every file is checked against its header rules, size and digest in the seal.
-pub(crate) fn deliver<E: From<BundleError> + Send>(
-    folder: &Folder,
-    seal: &Seal,
-    subjects: &[&Subject],
-    observer: &dyn Observer,
-    arrival: &mut impl Arrival<E>,
-) -> Result<(), E> {
-    let (to_hash, blocks) = crossbeam_channel::bounded::<Block>(BLOCKS);
-    let (give_back, free) = crossbeam_channel::bounded::<Vec<u8>>(BLOCKS + 2);
-    for _ in 0..BLOCKS + 2 {
-        // The channel holds exactly that many.
-        let _ = give_back.send(Vec::with_capacity(BLOCK));
-    }
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(move || read_blocks(folder, seal, subjects, observer, &free, &to_hash));
-        let taken = take_blocks(folder.path(), subjects, observer, &blocks, &give_back, arrival);
-        // Dropped, the channels wake the reader if the arrival failed.
-        drop((blocks, give_back));
-        let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // The reader's error explains best why blocks stopped coming.
-        read.map_err(E::from).and(taken)
-    })
-}
-
-fn read_blocks(
-    folder: &Folder,
-    seal: &Seal,
-    subjects: &[&Subject],
-    observer: &dyn Observer,
-    free: &crossbeam_channel::Receiver<Vec<u8>>,
-    to_hash: &crossbeam_channel::Sender<Block>,
-) -> Result<(), BundleError> {
-    for (index, subject) in subjects.iter().enumerate() {
-        let name = subject.file.to_string();
-        let file = folder.file(&name).map_err(|e| BundleError::opening(folder, &name, e))?;
-        let size = |actual| BundleError::Size {
-            path: folder.path().to_owned(),
-            file: subject.file.clone(),
-            actual,
-            expected: subject.size,
-        };
-        let path = folder.path().join(&name);
-        let failed = || FsError::at("can't read", &path);
-        let actual = file.metadata().map_err(failed())?.len();
-        if actual != subject.size {
-            return Err(size(actual));
-        }
-        let (mut left, mut first) = (subject.size, true);
-        while first || left > 0 {
-            if observer.cancelled() {
-                return Err(BundleError::Interrupted);
-            }
-            let Ok(mut bytes) = free.recv() else { return Ok(()) };
-            bytes.clear();
-            let read = (&file).take(left.min(BLOCK as u64)).read_to_end(&mut bytes).map_err(failed())?;
-            if read == 0 && left > 0 {
-                return Err(size(subject.size - left));
-            }
-            if first {
-                check_header(folder.path(), seal, subject, bytes.as_slice())?;
-            }
-            (left, first) = (left - read as u64, false);
-            if to_hash.send(Block { subject: index, bytes }).is_err() {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn take_blocks<E: From<BundleError>>(
-    path: &Path,
-    subjects: &[&Subject],
-    observer: &dyn Observer,
-    blocks: &crossbeam_channel::Receiver<Block>,
-    give_back: &crossbeam_channel::Sender<Vec<u8>>,
-    arrival: &mut impl Arrival<E>,
-) -> Result<(), E> {
-    let (mut hasher, mut length) = (Sha256::new(), 0);
-    for Block { subject, bytes } in blocks {
-        let subject = subjects[subject];
-        hasher.update(&bytes);
-        arrival.block(subject, &bytes)?;
-        length += bytes.len() as u64;
-        observer.event(Event::Advance { bytes: bytes.len() as u64 });
-        // The reader may be done and gone.
-        let _ = give_back.send(bytes);
-        if length == subject.size {
-            length = 0;
-            expect_digest(path, subject, hasher.finalize_reset().into())?;
-            arrival.complete(subject)?;
         }
     }
     Ok(())

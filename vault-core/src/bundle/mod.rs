@@ -1,6 +1,7 @@
 //! Bundles as they stand on a medium or in a vault: found, judged by their signatures, checked byte by byte, opened.
 
 mod contents;
+mod deliver;
 mod files;
 mod find;
 mod judge;
@@ -9,7 +10,8 @@ mod seal;
 mod witness;
 
 pub(crate) use contents::{ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, load, open_keys};
-pub(crate) use files::{Arrival, check_header, check_listing, deliver, digest_of};
+pub(crate) use deliver::{Arrival, deliver};
+pub(crate) use files::{check_header, check_listing, digest_of};
 pub(crate) use judge::{Judged, Purpose, judge, unjudged};
 pub(crate) use room::check_room;
 

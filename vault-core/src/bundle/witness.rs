@@ -7,10 +7,10 @@ use gapvault_formats::seal::{BundleFile, Seal};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::rc::Rc;
 
-/// A file whose bytes are hashed as they are read, from its beginning to its end. Going back to the beginning begins anew.
+/// A file whose bytes are hashed as they are read, from its beginning to its end.
 pub(super) struct Witnessed {
     file: File,
     hasher: Rc<RefCell<Sha256>>,
@@ -44,18 +44,5 @@ impl Read for Witnessed {
         let n = self.file.read(buf)?;
         self.hasher.borrow_mut().update(&buf[..n]);
         Ok(n)
-    }
-}
-
-impl Seek for Witnessed {
-    fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
-        let at = self.file.seek(pos)?;
-        match pos {
-            SeekFrom::Current(0) => {}
-            _ if at == 0 => self.hasher.borrow_mut().reset(),
-            // Parts that are skipped or read twice have no digest to be held against.
-            _ => return Err(io::ErrorKind::Unsupported.into()),
-        }
-        Ok(at)
     }
 }

@@ -1,9 +1,11 @@
 //! Checking an artifact out: every chunk and every file verified, in a temporary sibling, then renamed into place.
 
 mod packs;
+mod part;
 mod plan;
 mod restore;
 mod staging;
+mod tree;
 
 use crate::bundle::{Entry, RoomError, Wanted, check_room};
 use crate::error::{FsError, explain};

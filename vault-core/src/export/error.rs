@@ -74,6 +74,14 @@ pub enum ExportError {
         /// What was asked for.
         pack_size: u64,
     },
+    /// Less memory than the least that an export works with.
+    #[error("an export with packs of this size takes at least {least} bytes of memory, {given} were given")]
+    Memory {
+        /// Bytes that would do.
+        least: u64,
+        /// Bytes that were given.
+        given: u64,
+    },
     /// A time that lies outside the calendar, or not ahead.
     #[error("a bundle can't be valid for {seconds} seconds")]
     Validity {
@@ -125,6 +133,7 @@ explain!(ExportError, pass: [Vault, Fs, Room, Source], {
     Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
     Self::PackSize { .. } | Self::Validity { .. } => (Usage, None),
     Self::TooLarge { .. } => (Usage, Some("use larger packs")),
+    Self::Memory { .. } => (Usage, Some("use smaller packs (`--pack-size`), or give it more")),
     Self::Coding { .. } => (Other, Some("this machine's memory may be faulty: test it before exporting again")),
     Self::Catalogue(_) => (Usage, None),
     Self::Age(_) | Self::Index(_) | Self::Seal(_) | Self::Name(_) | Self::Interrupted => (Other, None),

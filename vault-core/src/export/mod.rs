@@ -5,6 +5,7 @@ mod error;
 mod pack;
 mod pipeline;
 mod read;
+mod shape;
 mod source;
 mod target;
 
@@ -46,8 +47,12 @@ pub struct ExportRequest {
 pub struct ExportOptions {
     /// Worker threads, at least 1.
     pub threads: usize,
-    /// Bytes of stream in a pack: a multiple of 64 KiB, at most 1 GiB. About three packs are in memory at a time.
+    /// Bytes of stream in a pack: a multiple of 64 KiB, at most 1 GiB. Three packs are in memory at a time, and one more
+    /// for every four threads above four.
     pub pack_size: u64,
+    /// Bytes of memory that buffers may take together; `None` for what `threads` and `pack_size` make best. Beside them
+    /// grow tables, by about 110 bytes a chunk and 500 a file.
+    pub memory: Option<u64>,
     /// Whether symbolic links are replaced by what they point to.
     pub follow_links: bool,
     /// Whether to start although the worst case does not fit on the medium.
@@ -79,6 +84,7 @@ struct Plan<'a> {
     request: &'a ExportRequest,
     sites: Vec<&'a Site>,
     readers: Vec<Reader>,
+    shape: shape::Shape,
     created: Time,
     expires: Time,
     number: u64,
@@ -101,6 +107,8 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
         return Err(ExportError::NotAnExporter { person: person.clone(), tent: request.tent.clone() });
     }
     check_options(request)?;
+    let least = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
+    let shape = shape::Shape::new(request.options).map_err(least)?;
     target::check(&request.medium)?;
     request.provenance.check()?;
     let readers = |names: &[_], role| -> Vec<(&Site, Role)> {
@@ -127,6 +135,7 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
         request,
         readers: sites.iter().map(|(site, role)| reader(site, *role)).collect(),
         sites: sites.into_iter().map(|(site, _)| site).collect(),
+        shape,
         created,
         expires,
         number: next_number(vault, &request.tent),

@@ -1,33 +1,33 @@
 //! The pipeline: one reader, workers, one writer to the medium, a fixed number of buffers between them.
 //!
 //! ```text
-//! reader ──chunks──▶ workers: id, duplicate?, code ──▶ file lanes (SHA-256, in order within a file)
-//!                                             └──────▶ stream lane (offsets, sealing, in order) ──packs──▶ writer
+//! reader ──chunks──▶ workers: id, duplicate?, code ──▶ stream lane (offset, laid out in the pack that fills, in order)
+//!                    │                           └──▶ file lanes (SHA-256, in order within a file)
+//!                    └─ a pack that is full: sealed and hashed by whoever filled it ──────────────────▶ writer
 //! ```
 //!
-//! Memory is the buffers (two of a chunk's size for each place in the pipeline, three of a pack's size), the zstd
-//! contexts, and about 110 bytes a chunk and 100 a file for the tables.
+//! Memory is the buffers (see [`Shape`]), the zstd contexts, and about 110 bytes a chunk and 100 a file for the tables.
 
-use super::pack::{PackStream, SealedPack};
+use super::pack::{FullPack, PackStream, SealedPack};
 use super::read::{FilePart, FileState, Work, read_all};
+use super::shape::Shape;
 use super::source::Source;
 use super::target::Target;
 use super::{ExportError, Plan};
 use crate::bundle::ChunkRow;
 use crate::error::FsError;
+use crate::fs::Aligned;
 use crate::lane::{Lane, lock};
 use crate::observe::{Event, Observer};
 use crate::pool::{Buffers, Stop};
 use gapvault_formats::coding::{Coder, Coding};
 use gapvault_formats::ids::{ChunkId, FileDigest};
+use gapvault_formats::padding;
 use gapvault_formats::seal::Subject;
 use sha2::Digest;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Mutex;
-
-/// Packs in memory: one that fills, one that is written, one between.
-const PACKS: usize = 3;
 
 /// What became of the source's content.
 pub(super) struct Content {
@@ -62,14 +62,16 @@ pub(super) fn run(
     target: &mut Target,
     observer: &dyn Observer,
 ) -> Result<Content, ExportError> {
-    let options = plan.request.options;
-    let threads = options.threads.max(1);
-    let places = 2 * threads + 2;
+    let pack_size = plan.request.options.pack_size;
+    let Shape { threads, places, packs } = plan.shape;
     let stop = Stop::new(observer);
-    let (plain, coded, packs) = (Buffers::new(places), Buffers::new(places), Buffers::new(PACKS));
+    let (plain, coded) = (Buffers::new(places, Vec::new), Buffers::new(places, Vec::new));
+    // A stream is not longer than its packs, and a pack is at most 1 GiB.
+    let longest = FullPack::longest(pack_size.min(padding::padded(source.bytes)));
+    let packs = Buffers::new(packs, || Aligned::with_capacity(longest as usize));
     let (to_workers, works) = crossbeam_channel::bounded::<Work>(places);
-    let (to_medium, sealed) = crossbeam_channel::bounded::<SealedPack>(1);
-    let stream = PackStream::new(plan.identity.recipient(), options.pack_size, &packs, &stop, to_medium);
+    let (to_medium, sealed) = crossbeam_channel::unbounded::<SealedPack>();
+    let stream = PackStream::new(plan.identity.recipient(), pack_size, &packs, &stop, to_medium.clone());
     let empty = FileContent { sha256: FileDigest::of(b""), chunks: Vec::new() };
     let shared = Shared {
         plan,
@@ -78,14 +80,16 @@ pub(super) fn run(
         coded: &coded,
         slots: Mutex::default(),
         stream: Lane::new(stream),
+        to_medium,
         files: Mutex::new(vec![empty; source.files().count()]),
         observer,
     };
     let (finished, files, subjects) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_packs(&sealed, target, &packs, &stop));
         read_and_work(&shared, works, to_workers, threads, &stop);
-        let Shared { stream, files, .. } = shared;
-        // The stream holds the channel to the writer, who ends when it is dropped.
+        let Shared { stream, files, to_medium, .. } = shared;
+        // The writer ends when nobody can send it anything more.
+        drop(to_medium);
         let finished = finish(stream.into_consumer(), &stop);
         let subjects = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (finished, files, subjects)
@@ -142,11 +146,12 @@ fn read_and_work(
 struct Shared<'a> {
     plan: &'a Plan<'a>,
     source: &'a Source,
-    plain: &'a Buffers,
-    coded: &'a Buffers,
+    plain: &'a Buffers<Vec<u8>>,
+    coded: &'a Buffers<Vec<u8>>,
     /// Every chunk id seen so far, in the order in which workers came upon them.
     slots: Mutex<HashMap<ChunkId, u32>>,
     stream: Lane<(Option<NewChunk>, Vec<u8>), PackStream<'a>>,
+    to_medium: crossbeam_channel::Sender<SealedPack>,
     files: Mutex<Vec<FileContent>>,
     observer: &'a dyn Observer,
 }
@@ -163,6 +168,7 @@ fn work(
     stop: &Stop<'_, ExportError>,
 ) -> Result<(), ExportError> {
     let mut coder = Coder::new().map_err(|source| ExportError::Coding { path: "zstd".into(), source })?;
+    let mut full = Vec::new();
     while let Some(Work { number, part, task, plain, mut coded, last }) = stop.receive(works) {
         let id = shared.plan.tent_key.chunk_id(&plain);
         let (slot, is_new) = shared.slot(id);
@@ -177,7 +183,7 @@ fn work(
         let bytes = plain.len() as u64;
         shared.stream.submit(number, (new, coded), |stream, (new, coded)| {
             if let Some(NewChunk { slot, row }) = new {
-                stream.append(slot, row, &coded)?;
+                stream.append(slot, row, &coded, &mut full)?;
             }
             shared.coded.give_back(coded);
             Ok::<_, ExportError>(())
@@ -193,6 +199,9 @@ fn work(
             }
             Ok::<_, ExportError>(())
         })?;
+        for pack in full.drain(..) {
+            stop.send(&shared.to_medium, pack.seal()?);
+        }
         shared.observer.event(Event::Advance { bytes });
     }
     Ok(())
@@ -220,16 +229,16 @@ impl Shared<'_> {
 fn write_packs(
     sealed: &crossbeam_channel::Receiver<SealedPack>,
     target: &mut Target,
-    buffers: &Buffers,
+    buffers: &Buffers<Aligned>,
     stop: &Stop<'_, ExportError>,
 ) -> Vec<Subject> {
     let mut subjects = Vec::new();
-    while let Some(SealedPack { number, bytes }) = stop.receive(sealed) {
-        match target.pack(number, &bytes) {
+    while let Some(mut pack) = stop.receive(sealed) {
+        match target.pack(&mut pack) {
             Ok(subject) => subjects.push(subject),
             Err(error) => stop.fail(FsError::into(error)),
         }
-        buffers.give_back(bytes);
+        buffers.give_back(pack.file);
     }
     subjects
 }

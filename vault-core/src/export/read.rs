@@ -49,11 +49,11 @@ pub(super) struct FileState {
 /// Reads all files of `source` and sends their chunks off. Empty files send none.
 pub(super) fn read_all(
     source: &Source,
-    buffers: (&Buffers, &Buffers),
+    buffers: (&Buffers<Vec<u8>>, &Buffers<Vec<u8>>),
     stop: &Stop<'_, ExportError>,
     to_workers: &crossbeam_channel::Sender<Work>,
 ) -> Result<(), ExportError> {
-    let mut reader = Reader { buffers, stop, to_workers, ahead: Vec::with_capacity(2 * LONGEST), number: 0 };
+    let mut reader = Reader { buffers, stop, to_workers, ahead: Ahead::default(), number: 0 };
     for (index, file) in source.files().enumerate() {
         if stop.is_stopped() || !reader.read_file(index, file)? {
             break;
@@ -63,11 +63,10 @@ pub(super) fn read_all(
 }
 
 struct Reader<'a> {
-    buffers: (&'a Buffers, &'a Buffers),
+    buffers: (&'a Buffers<Vec<u8>>, &'a Buffers<Vec<u8>>),
     stop: &'a Stop<'a, ExportError>,
     to_workers: &'a crossbeam_channel::Sender<Work>,
-    /// Bytes read and not yet cut off.
-    ahead: Vec<u8>,
+    ahead: Ahead,
     number: u64,
 }
 
@@ -92,32 +91,22 @@ impl Reader<'_> {
 
     fn cut(&mut self, index: usize, source: &FileSource, file: &File, mut cutter: Cutter) -> Result<bool, ExportError> {
         let task = Arc::new(FileTask { index, lane: Lane::new(FileState::default()) });
-        let changed = || SourceError::Changed { path: source.path.clone() };
-        // One byte more than there should be, so that growth is noticed at once.
-        let mut input = file.take(source.state.size + 1);
         let (mut left, mut part) = (source.state.size, 0);
         self.ahead.clear();
-        let mut begin = 0;
         while left > 0 {
-            if self.ahead.len() - begin < LONGEST {
-                self.ahead.drain(..begin);
-                begin = 0;
-                let room = 2 * LONGEST - self.ahead.len();
-                let read = (&mut input).take(room as u64).read_to_end(&mut self.ahead);
-                read.map_err(FsError::at("can't read", &source.path))?;
-            }
-            let ahead = &self.ahead[begin..];
-            if ahead.is_empty() || ahead.len() as u64 > left {
-                return Err(changed().into());
-            }
-            let length = cutter.next_length(&ahead[..ahead.len().min(LONGEST)]);
             let (Some(mut plain), Some(coded)) = (self.buffers.0.take(self.stop), self.buffers.1.take(self.stop))
             else {
                 return Ok(false);
             };
-            plain.extend_from_slice(&self.ahead[begin..begin + length]);
-            begin += length;
-            left -= length as u64;
+            plain.clear();
+            let read = match cutter.settled_length(left) {
+                Some(length) => file.take(length as u64).read_to_end(&mut plain).map(|read| read == length),
+                None => self.ahead.cut(file, left, &mut cutter, &mut plain),
+            };
+            if !read.map_err(FsError::at("can't read", &source.path))? {
+                return Err(SourceError::Changed { path: source.path.clone() }.into());
+            }
+            left -= plain.len() as u64;
             let work = Work { number: self.number, part, task: task.clone(), plain, coded, last: left == 0 };
             if !self.stop.send(self.to_workers, work) {
                 return Ok(false);
@@ -125,6 +114,40 @@ impl Reader<'_> {
             self.number += 1;
             part += 1;
         }
+        Ok(true)
+    }
+}
+
+/// Bytes of a file that were read and not yet cut off: a cut that depends on the content has to see it first.
+#[derive(Default)]
+struct Ahead {
+    bytes: Vec<u8>,
+    begin: usize,
+}
+
+impl Ahead {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.begin = 0;
+    }
+
+    /// Moves the next chunk of a file with `left` bytes to go into `plain`; `false` if the file ends before.
+    fn cut(&mut self, mut file: &File, left: u64, cutter: &mut Cutter, plain: &mut Vec<u8>) -> std::io::Result<bool> {
+        let wanted = usize::try_from(left).unwrap_or(LONGEST).min(LONGEST);
+        if self.bytes.len() - self.begin < wanted {
+            self.bytes.drain(..self.begin);
+            self.begin = 0;
+            // Never behind the file's end, which for a small file would be one more call for nothing.
+            let room = usize::try_from(left).unwrap_or(usize::MAX).min(2 * LONGEST) - self.bytes.len();
+            (&mut file).take(room as u64).read_to_end(&mut self.bytes)?;
+        }
+        let ahead = &self.bytes[self.begin..];
+        if ahead.len() < wanted {
+            return Ok(false);
+        }
+        let length = cutter.next_length(&ahead[..wanted]);
+        plain.extend_from_slice(&ahead[..length]);
+        self.begin += length;
         Ok(true)
     }
 }

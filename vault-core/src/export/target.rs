@@ -1,8 +1,9 @@
 //! The bundle's folder on the medium, in the making.
 
 use super::ExportError;
+use super::pack::SealedPack;
 use crate::error::FsError;
-use crate::fs::{Durable, create_folder, remove_tree, sync_folder};
+use crate::fs::{DirectFile, Durable, create_folder, remove_tree, sync_folder};
 use crate::vault::{Held, Vault};
 use gapvault_formats::custody::Event;
 use gapvault_formats::ids::{BundleId, MediumDigest};
@@ -33,9 +34,15 @@ impl Target {
         &self.path
     }
 
-    /// Writes a pack.
-    pub(super) fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<Subject, FsError> {
-        self.file(BundleFile::Pack(number), bytes)
+    /// Writes a pack, past the page cache.
+    pub(super) fn pack(&mut self, pack: &mut SealedPack) -> Result<Subject, FsError> {
+        let file = BundleFile::Pack(pack.number);
+        let path = self.prepare(&file.to_string())?;
+        let failed = || FsError::at("can't write", &path);
+        let mut out = DirectFile::new(Durable::create(&path, 0o644)?);
+        out.append(&mut pack.file).map_err(failed())?;
+        out.finish().map_err(failed())?.commit()?;
+        Ok(Subject { file, sha256: pack.sha256, size: pack.file.len() as u64 })
     }
 
     /// Writes a file of the bundle, and hashes it on the way.
@@ -63,13 +70,19 @@ impl Target {
         sync_folder(&self.path)
     }
 
-    fn named(&mut self, name: &str, mut input: impl Read) -> Result<(MediumDigest, u64), FsError> {
+    /// The path of a file in the bundle's folder; the folder that it stands in is made.
+    fn prepare(&mut self, name: &str) -> Result<PathBuf, FsError> {
         let path = self.path.join(name);
         let folder = path.parent().unwrap_or(&self.path);
         if !self.folders.contains(folder) {
             create_folder(folder, 0o755)?;
             self.folders.insert(folder.to_owned());
         }
+        Ok(path)
+    }
+
+    fn named(&mut self, name: &str, mut input: impl Read) -> Result<(MediumDigest, u64), FsError> {
+        let path = self.prepare(name)?;
         let mut out = Hashing { file: Durable::create(&path, 0o644)?, hasher: Sha256::new() };
         let size = std::io::copy(&mut input, &mut out).map_err(FsError::at("can't write", &path))?;
         let Hashing { file, hasher } = out;

@@ -1,9 +1,11 @@
 //! Files: read without following links, written so that nothing is lost.
 
+mod direct;
 mod read;
 mod room;
 mod write;
 
+pub(crate) use direct::{Aligned, BLOCK, DirectFile};
 pub(crate) use read::{Folder, OpenError};
 pub(crate) use room::free_bytes;
 pub(crate) use write::{Durable, create_folder, remove_tree, rename_new, sync_folder, write_new, write_replacing};

@@ -3,6 +3,7 @@
 use crate::error::FsError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Dropped before [`Durable::commit`], it is removed.
 #[derive(Debug)]
 pub(crate) struct Durable {
-    file: Option<File>,
+    file: File,
     part: PathBuf,
     path: PathBuf,
 }
@@ -28,19 +29,12 @@ impl Durable {
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&part);
         let file = file.map_err(FsError::at("can't create", &part))?;
-        Ok(Self { file: Some(file), part, path: path.to_owned() })
-    }
-
-    /// Where it will stand.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file, part, path: path.to_owned() })
     }
 
     /// Makes it durable under its name; the folder is synced by the caller, once for many files.
     pub(crate) fn commit(mut self) -> Result<(), FsError> {
-        if let Some(file) = self.file.take() {
-            file.sync_all().map_err(FsError::at("can't make durable", &self.part))?;
-        }
+        self.file.sync_all().map_err(FsError::at("can't make durable", &self.part))?;
         let renamed = fs::rename(&self.part, &self.path).map_err(FsError::at("can't rename into place", &self.path));
         self.part = PathBuf::new();
         renamed
@@ -49,10 +43,16 @@ impl Durable {
 
 impl Write for Durable {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.file.as_mut().map_or_else(|| Err(io::ErrorKind::BrokenPipe.into()), |f| f.write(buf))
+        self.file.write(buf)
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl AsFd for Durable {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

@@ -1,0 +1,173 @@
+//! Writing past the page cache: from memory that devices can read themselves, used again and again.
+//!
+//! Through the page cache every byte is copied once more into fresh memory, which costs more than encrypting it; and
+//! what is written would push out what is still to be read.
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::os::fd::AsFd;
+
+/// What addresses, offsets and lengths are multiples of: no device of today asks for more.
+pub(crate) const BLOCK: usize = 4096;
+/// Bytes written by one call.
+const WRITE: usize = 4 << 20;
+
+/// A buffer of fixed capacity that begins at a multiple of [`BLOCK`]. It reads as the bytes put into it so far.
+pub(crate) struct Aligned {
+    memory: Vec<u8>,
+    begin: usize,
+    length: usize,
+}
+
+impl Aligned {
+    /// An empty one. Its memory becomes real when it is first written to.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        let memory = vec![0; capacity.next_multiple_of(BLOCK) + BLOCK];
+        // Never moved again: it does not grow.
+        let begin = memory.as_ptr().align_offset(BLOCK) % BLOCK;
+        Self { memory, begin, length: 0 }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// Makes its length `length`, at most its capacity; bytes that are new have any value.
+    pub(crate) fn set_len(&mut self, length: usize) {
+        debug_assert!(length <= self.capacity(), "{length} bytes for {}", self.capacity());
+        self.length = length.min(self.capacity());
+    }
+
+    /// Appends what fits.
+    pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
+        let begin = self.length;
+        self.set_len(begin + bytes.len());
+        self[begin..].copy_from_slice(bytes);
+    }
+
+    /// Reads until it holds `length` bytes more or the input ends; gives how many it read.
+    pub(crate) fn read_from(&mut self, input: &mut impl io::Read, length: usize) -> io::Result<usize> {
+        let begin = self.length;
+        self.set_len(begin + length);
+        let mut read = 0;
+        while read < length {
+            match input.read(&mut self[begin + read..]) {
+                Ok(0) => break,
+                Ok(n) => read += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.set_len(begin + read);
+        Ok(read)
+    }
+
+    fn capacity(&self) -> usize {
+        self.memory.len() - BLOCK
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.memory[self.begin..][..self.length]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[self.begin..][..self.length]
+    }
+}
+
+/// A file that is written to from its beginning on, past the page cache where its file system can.
+///
+/// What does not fill a block is written with zeros behind it; [`DirectFile::finish`] cuts them off.
+#[derive(Debug)]
+pub(crate) struct DirectFile<F: AsFd> {
+    file: F,
+    position: u64,
+}
+
+impl<F: AsFd> DirectFile<F> {
+    /// Begins with an empty file.
+    pub(crate) fn new(file: F) -> Self {
+        // Refused by file systems that have no other way than the page cache, which is as good then.
+        let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT));
+        Self { file, position: 0 }
+    }
+
+    /// Writes `buffer` behind what was written before; every one but the last has a multiple of [`BLOCK`] bytes.
+    pub(crate) fn append(&mut self, buffer: &mut Aligned) -> io::Result<()> {
+        let length = buffer.len();
+        let padded = length.next_multiple_of(BLOCK);
+        buffer.set_len(padded);
+        buffer[length..].fill(0);
+        let mut at = 0;
+        while at < padded {
+            let end = padded.min(at + WRITE);
+            match rustix::io::pwrite(&self.file, &buffer[at..end], self.position + at as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => at += written,
+                Err(Errno::INTR) => {}
+                // Not like this: the rest goes through the page cache.
+                Err(Errno::INVAL) if self.leave_direct()? => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        buffer.set_len(length);
+        self.position += length as u64;
+        Ok(())
+    }
+
+    /// The file, as long as what was appended; it is not yet durable.
+    pub(crate) fn finish(self) -> io::Result<F> {
+        rustix::fs::ftruncate(&self.file, self.position)?;
+        Ok(self.file)
+    }
+
+    /// Goes back to the page cache; `false` if that is where it was.
+    fn leave_direct(&self) -> io::Result<bool> {
+        let flags = fcntl_getfl(&self.file)?;
+        fcntl_setfl(&self.file, flags - OFlags::DIRECT)?;
+        Ok(flags.contains(OFlags::DIRECT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_appended_is_in_the_file(blocks in 0usize..5, tail in 1usize..3 * BLOCK, byte in any::<u8>()) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            let mut buffer = Aligned::with_capacity(3 * BLOCK);
+            let mut file = DirectFile::new(std::fs::File::create(&path).unwrap());
+            let mut expected = Vec::new();
+            for length in std::iter::repeat_n(2 * BLOCK, blocks).chain([tail]) {
+                buffer.clear();
+                buffer.extend_from_slice(&vec![byte; length]);
+                prop_assert_eq!(buffer.as_ptr().align_offset(BLOCK), 0);
+                expected.extend_from_slice(&buffer);
+                file.append(&mut buffer).unwrap();
+                prop_assert_eq!(buffer.len(), length);
+            }
+            file.finish().unwrap();
+            prop_assert!(std::fs::read(&path).unwrap() == expected);
+        }
+    }
+
+    #[test]
+    fn reading_stops_at_the_length_and_at_the_end() {
+        let mut buffer = Aligned::with_capacity(10);
+        let mut input = [7u8; 9].as_slice();
+        assert_eq!(buffer.read_from(&mut input, 6).unwrap(), 6);
+        assert_eq!(buffer.read_from(&mut input, 6).unwrap(), 3);
+        assert_eq!(*buffer, [7; 9]);
+    }
+}
