@@ -23,8 +23,12 @@ impl<W: Write> SealWriter<W> {
     ///
     /// # Errors
     /// [`AgeError::NoRecipients`], [`AgeError::Io`].
-    pub fn new<'a>(mut out: W, recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<Self, AgeError> {
-        let sealer = BlockSealer::new(recipients)?;
+    pub fn new<'a>(out: W, recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<Self, AgeError> {
+        Self::with(out, BlockSealer::new(recipients)?)
+    }
+
+    /// Begins the file that nothing of `sealer` was used for yet.
+    pub(super) fn with(mut out: W, sealer: BlockSealer) -> Result<Self, AgeError> {
         out.write_all(sealer.head())?;
         Ok(Self { out, sealer, block: Zeroizing::new(Vec::with_capacity(SEALED)), number: 0 })
     }
