@@ -2,7 +2,7 @@
 
 use gapvault_formats::agefile::{BLOCK, BlockOpener, BlockSealer, Header, Identity, OpenReader, SealWriter, TAG};
 use proptest::prelude::*;
-use std::io::{Cursor, Read, Write};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::LazyLock;
 
 /// Lengths at which blocks begin or end.
@@ -196,6 +196,36 @@ fn a_file_may_begin_anywhere_in_the_input() {
     reader.go_to(BLOCK as u64 + 1).unwrap();
     reader.read_to_end(&mut back).unwrap();
     assert!(back == plain[BLOCK + 1..]);
+}
+
+/// A medium can answer two readings differently, so what a reader uses must be what was hashed on its way.
+#[test]
+fn a_file_is_read_once_from_its_first_byte_to_its_last() {
+    struct Once<'a>(&'a [u8], usize);
+    impl Read for Once<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let n = (&self.0[self.1..]).read(buf)?;
+            self.1 += n;
+            Ok(n)
+        }
+    }
+    impl Seek for Once<'_> {
+        fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+            assert_eq!(to, SeekFrom::Current(0), "it goes elsewhere");
+            Ok(self.1 as u64)
+        }
+    }
+    for length in EDGES {
+        let plain = plaintext(length);
+        let file = sealed(&plain);
+        for buffer in [1, 100, 8 << 10, BLOCK + TAG, 128 << 10] {
+            let input = BufReader::with_capacity(buffer, Once(&file, 0));
+            let mut reader = OpenReader::new(input, &IDENTITY, 1).unwrap();
+            let mut back = Vec::new();
+            reader.read_to_end(&mut back).unwrap();
+            assert!(back == plain, "{length}");
+        }
+    }
 }
 
 #[test]

@@ -20,11 +20,11 @@ impl Header {
     /// # Errors
     /// [`AgeError::Header`] and [`AgeError::Stanza`] for what this format does not have, [`AgeError::Io`].
     pub fn read(input: impl Read) -> Result<Self, AgeError> {
-        Lines::new(input).header()
+        Lines::new(BufReader::new(input)).header()
     }
 
-    /// The same, with the file's bytes up to its first block: the header and the nonce behind it.
-    pub(super) fn read_head(input: impl Read) -> Result<(Self, Vec<u8>), AgeError> {
+    /// The same, with the file's bytes up to its first block: the header and the nonce behind it. Nothing else is read.
+    pub(super) fn read_head(input: impl BufRead) -> Result<(Self, Vec<u8>), AgeError> {
         let mut lines = Lines::new(input);
         let header = lines.header()?;
         Ok((header, lines.with_nonce()?))
@@ -50,13 +50,13 @@ impl Header {
 
 /// Reads LF-ended ASCII lines, at most as many bytes as a header may have, and keeps them.
 struct Lines<R> {
-    input: BufReader<Take<R>>,
+    input: Take<R>,
     bytes: Vec<u8>,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: BufRead> Lines<R> {
     fn new(input: R) -> Self {
-        Self { input: BufReader::new(input.take(limits::AGE_HEADER_BYTES)), bytes: Vec::new() }
+        Self { input: input.take(limits::AGE_HEADER_BYTES), bytes: Vec::new() }
     }
 
     fn next(&mut self) -> Result<String, AgeError> {
@@ -99,11 +99,10 @@ impl<R: Read> Lines<R> {
 
     /// What was read, and the payload's nonce behind it.
     fn with_nonce(mut self) -> Result<Vec<u8>, AgeError> {
-        // The limit is the header's alone.
-        let input = self.input.get_mut();
-        input.set_limit(input.limit() + NONCE as u64);
+        // The limit so far was the header's alone.
+        self.input.set_limit(NONCE as u64);
         let head = self.bytes.len() + NONCE;
-        self.input.take(NONCE as u64).read_to_end(&mut self.bytes)?;
+        self.input.read_to_end(&mut self.bytes)?;
         if self.bytes.len() == head { Ok(self.bytes) } else { Err(AgeError::CutOff) }
     }
 }

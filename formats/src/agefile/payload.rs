@@ -5,7 +5,7 @@
 use super::{AgeError, Header, Identity, Recipient, file_key};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use zeroize::Zeroizing;
 
 /// How many bytes of plaintext a block holds; a file's last block may hold fewer.
@@ -24,7 +24,7 @@ impl PayloadKey {
     }
 
     /// ring's form of the key, which it does not wipe: it lives on the stack, as long as one block takes. To make it
-    /// costs a thousandth of that.
+    /// costs less than a hundredth of that.
     fn aead(&self) -> Result<LessSafeKey, ring::error::Unspecified> {
         UnboundKey::new(&CHACHA20_POLY1305, self.0.as_slice()).map(LessSafeKey::new)
     }
@@ -105,7 +105,12 @@ impl BlockOpener {
     /// As [`Header::read`]; [`AgeError::StanzaCount`], [`AgeError::NotARecipient`]; [`AgeError::Broken`] for a header
     /// that is not as it was sealed; [`AgeError::CutOff`] if `head` ends before the first block.
     pub fn new(head: impl Read, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
-        let (header, head) = Header::read_head(head)?;
+        Self::read(BufReader::new(head), identity, recipients)
+    }
+
+    /// The same, and `input` stands before the first block then.
+    pub(super) fn read(input: impl BufRead, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
+        let (header, head) = Header::read_head(input)?;
         header.expect(recipients)?;
         let key = file_key::open(&head, identity)?;
         Ok(Self { head: head.len() as u64, key })

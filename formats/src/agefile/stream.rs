@@ -96,9 +96,9 @@ impl<R: BufRead + Seek> OpenReader<R> {
     /// As [`BlockOpener::new`].
     pub fn new(mut input: R, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
         let begin = input.stream_position()?;
-        let opener = BlockOpener::new(&mut input, identity, recipients)?;
+        // Every byte is read once and in order, as long as nobody goes anywhere: what is used can be hashed on its way.
+        let opener = BlockOpener::read(&mut input, identity, recipients)?;
         let begin = begin + opener.payload_offset();
-        input.seek(SeekFrom::Start(begin))?;
         let block = Zeroizing::new(vec![0; SEALED]);
         Ok(Self { input, opener, begin, block, plain: 0, given: 0, ended: false, next: 0 })
     }
