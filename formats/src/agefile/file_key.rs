@@ -82,8 +82,102 @@ fn unsealable(error: age::EncryptError) -> AgeError {
 fn refuse(error: age::DecryptError) -> AgeError {
     match error {
         age::DecryptError::NoMatchingKeys => AgeError::NotARecipient,
-        age::DecryptError::Io(e) => AgeError::Io(e),
+        // It reads from memory: there was no line left where it wants one.
+        age::DecryptError::Io(_) => AgeError::Header,
         // Its further lines guess at the reason.
         other => AgeError::Broken(other.to_string().lines().next().unwrap_or_default().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sealed;
+    use super::super::{BlockOpener, Header};
+    use super::*;
+
+    /// A key that wants company of its own kind only, and refuses to open.
+    struct Labelled(&'static str);
+
+    impl age::Recipient for Labelled {
+        fn wrap_file_key(&self, _: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
+            let stanza = |tag: &str| Stanza { tag: tag.to_owned(), args: vec!["a".to_owned()], body: vec![1, 2, 3] };
+            Ok((vec![stanza(self.0), stanza("more")], HashSet::from([self.0.to_owned()])))
+        }
+    }
+
+    impl age::Identity for Labelled {
+        fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
+            (stanza.tag == self.0).then_some(Err(age::DecryptError::ExcessiveWork { required: 1, target: 0 }))
+        }
+        fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
+            // Not the default: that it is asked at all shows in what it answers.
+            (stanzas.len() == 2).then_some(Err(age::DecryptError::KeyDecryptionFailed))
+        }
+    }
+
+    #[test]
+    fn a_watched_key_answers_as_it_does_unwatched() {
+        use age::{Identity as _, Recipient as _};
+        let seen = OnceCell::new();
+        let (key, watched) = (Labelled("kind"), Watched { key: &Labelled("kind"), seen: &seen });
+        let file_key = FileKey::new(Box::new([7; 16]));
+        assert_eq!(watched.wrap_file_key(&file_key).unwrap(), key.wrap_file_key(&file_key).unwrap());
+        assert_eq!(seen.get().unwrap().expose_secret(), &[7; 16]);
+
+        let seen = OnceCell::new();
+        let watched = Watched { key: &key, seen: &seen };
+        let (stanzas, _) = key.wrap_file_key(&file_key).unwrap();
+        assert!(matches!(watched.unwrap_stanza(&stanzas[0]), Some(Err(age::DecryptError::ExcessiveWork { .. }))));
+        assert!(watched.unwrap_stanza(&stanzas[1]).is_none());
+        assert!(matches!(watched.unwrap_stanzas(&stanzas), Some(Err(age::DecryptError::KeyDecryptionFailed))));
+        assert!(watched.unwrap_stanzas(&stanzas[..1]).is_none());
+        assert!(seen.get().is_none(), "no key passed");
+    }
+
+    #[test]
+    fn recipients_that_may_not_share_a_file_still_may_not_when_watched() {
+        let seal = |one: &Labelled, other: &Labelled| {
+            let seen = OnceCell::new();
+            let (one, other) = (Watched { key: one, seen: &seen }, Watched { key: other, seen: &seen });
+            age::Encryptor::with_recipients([&one as &dyn age::Recipient, &other].into_iter()).map(drop)
+        };
+        assert!(seal(&Labelled("kind"), &Labelled("kind")).is_ok());
+        let apart = seal(&Labelled("kind"), &Labelled("other"));
+        assert!(matches!(apart, Err(age::EncryptError::IncompatibleRecipients { .. })));
+    }
+
+    #[test]
+    fn nobody_to_seal_to_is_refused() {
+        assert!(matches!(seal([]), Err(AgeError::NoRecipients)));
+    }
+
+    /// A header that unwraps for its reader and is not the one that was sealed.
+    #[test]
+    fn a_header_that_was_tampered_with_opens_for_nobody() {
+        let (identity, other) = (Identity::generate(), Identity::generate());
+        let file = sealed(&[identity.recipient(), other.recipient()], b"weights");
+        let (header, head) = Header::read_head(file.as_slice()).unwrap();
+        let nonce = &head[header.length as usize..];
+        let lines: Vec<&[u8]> = head[..header.length as usize].split_inclusive(|byte| *byte == b'\n').collect();
+        let open =
+            |lines: &[&[u8]], recipients| BlockOpener::new(&*[&lines.concat(), nonce].concat(), &identity, recipients);
+        assert!(open(&lines, 2).is_ok());
+
+        // The lines: version, a stanza of two for each recipient, grease, MAC.
+        let end = lines.len() - 1;
+        let added: Vec<_> = lines[..3].iter().chain(&lines[1..]).copied().collect();
+        let removed: Vec<_> = lines[..3].iter().chain(&lines[5..]).copied().collect();
+        let greaseless: Vec<_> = lines[..5].iter().chain(&lines[end..]).copied().collect();
+        let mut forged = lines[end].to_vec();
+        forged[10] = if forged[10] == b'A' { b'B' } else { b'A' };
+        let other_mac: Vec<_> = lines[..end].iter().copied().chain([forged.as_slice()]).collect();
+        for (what, lines, recipients) in [
+            ("a recipient more", added, 3),
+            ("a recipient less", removed, 1),
+            ("no grease", greaseless, 2),
+            ("another MAC", other_mac, 2),
+        ] {
+            assert!(matches!(open(&lines, recipients), Err(AgeError::Broken(_))), "{what}");
+        }
     }
 }

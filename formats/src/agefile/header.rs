@@ -23,8 +23,7 @@ impl Header {
         Lines::new(BufReader::new(input)).header()
     }
 
-    /// The same, with the file's bytes up to its first block: the header and the nonce behind it. `input` stands at the
-    /// first block then.
+    /// The same, with the file's bytes up to its first block: the header and the nonce behind it. Nothing else is read.
     pub(super) fn read_head(input: impl BufRead) -> Result<(Self, Vec<u8>), AgeError> {
         let mut lines = Lines::new(input);
         let header = lines.header()?;
@@ -100,7 +99,7 @@ impl<R: BufRead> Lines<R> {
 
     /// What was read, and the payload's nonce behind it.
     fn with_nonce(mut self) -> Result<Vec<u8>, AgeError> {
-        // The limit is the header's alone.
+        // The limit so far was the header's alone.
         self.input.set_limit(NONCE as u64);
         let head = self.bytes.len() + NONCE;
         self.input.read_to_end(&mut self.bytes)?;

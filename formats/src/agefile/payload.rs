@@ -5,7 +5,7 @@
 use super::{AgeError, Header, Identity, Recipient, file_key};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, BufReader, Read};
 use zeroize::Zeroizing;
 
 /// How many bytes of plaintext a block holds; a file's last block may hold fewer.
@@ -24,7 +24,7 @@ impl PayloadKey {
     }
 
     /// ring's form of the key, which it does not wipe: it lives on the stack, as long as one block takes. To make it
-    /// costs a thousandth of that.
+    /// costs less than a hundredth of that.
     fn aead(&self) -> Result<LessSafeKey, ring::error::Unspecified> {
         UnboundKey::new(&CHACHA20_POLY1305, self.0.as_slice()).map(LessSafeKey::new)
     }
@@ -99,13 +99,18 @@ pub struct BlockOpener {
 
 impl BlockOpener {
     /// Opens the header that `head` begins with, after counting its `recipients`; the header's MAC is checked. `head`
-    /// holds the file's bytes at least up to its first block, where it stands then.
+    /// holds the file's bytes at least up to its first block; of a longer one a little more is read.
     ///
     /// # Errors
     /// As [`Header::read`]; [`AgeError::StanzaCount`], [`AgeError::NotARecipient`]; [`AgeError::Broken`] for a header
     /// that is not as it was sealed; [`AgeError::CutOff`] if `head` ends before the first block.
-    pub fn new(head: impl BufRead, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
-        let (header, head) = Header::read_head(head)?;
+    pub fn new(head: impl Read, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
+        Self::read(BufReader::new(head), identity, recipients)
+    }
+
+    /// The same, and `input` stands before the first block then.
+    pub(super) fn read(input: impl BufRead, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
+        let (header, head) = Header::read_head(input)?;
         header.expect(recipients)?;
         let key = file_key::open(&head, identity)?;
         Ok(Self { head: head.len() as u64, key })
@@ -135,5 +140,81 @@ impl BlockOpener {
 impl fmt::Debug for BlockOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BlockOpener")
+    }
+}
+
+#[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (BlockSealer, BlockOpener) {
+        let identity = Identity::generate();
+        let sealer = BlockSealer::new([&identity.recipient()]).unwrap();
+        let opener = BlockOpener::new(sealer.head(), &identity, 1).unwrap();
+        (sealer, opener)
+    }
+
+    #[test]
+    fn blocks_are_sealed_and_opened_on_any_thread() {
+        fn on_any_thread<T: Send + Sync>(_: &T) {}
+        let (sealer, opener) = pair();
+        on_any_thread(&sealer);
+        on_any_thread(&opener);
+    }
+
+    #[test]
+    fn what_is_printed_of_a_file_holds_no_key() {
+        let (sealer, opener) = pair();
+        assert_eq!(format!("{sealer:?} {opener:?}"), "BlockSealer BlockOpener");
+    }
+
+    #[test]
+    fn a_block_opens_as_what_it_was_sealed_as_and_as_nothing_else() {
+        let (sealer, opener) = pair();
+        for (number, last) in [(0, false), (0, true), (1, false), (1 << 40, true), (u64::MAX, false)] {
+            let plain = vec![number as u8; BLOCK];
+            let mut block = plain.clone();
+            let tag = sealer.seal(number, last, &mut block).unwrap();
+            block.extend(tag);
+            for (n, l) in [(number, !last), (number ^ 1, last), (number ^ (1 << 63), last)] {
+                assert!(
+                    matches!(opener.open(n, l, &mut block.clone()), Err(AgeError::Block { number }) if number == n)
+                );
+            }
+            assert!(opener.open(number, last, &mut block).unwrap() == plain);
+            let (_, stranger) = pair();
+            assert!(stranger.open(number, last, &mut block).is_err());
+        }
+    }
+
+    #[test]
+    fn lengths_that_a_block_cannot_have_are_refused_both_ways() {
+        let (sealer, opener) = pair();
+        let cases = [
+            (0, false, 0),
+            (0, false, BLOCK - 1),
+            (3, false, 5),
+            (0, true, BLOCK + 1),
+            (9, false, BLOCK + 1),
+            (1, true, 0),
+        ];
+        for (number, last, length) in cases {
+            let mut block = vec![7; length];
+            let refused = sealer.seal(number, last, &mut block);
+            assert!(matches!(refused, Err(AgeError::Block { number: n }) if n == number), "{number} {last} {length}");
+            assert_eq!(block, vec![7; length], "a refused block is left as it was");
+
+            // Well authenticated, so that the length alone is what is wrong.
+            let tag =
+                sealer.key.aead().unwrap().seal_in_place_separate_tag(nonce(number, last), Aad::empty(), &mut block);
+            block.extend(tag.unwrap().as_ref());
+            assert!(opener.open(number, last, &mut block).is_err(), "{number} {last} {length}");
+        }
+        for length in 0..TAG {
+            assert!(opener.open(0, true, &mut vec![0; length]).is_err());
+        }
     }
 }

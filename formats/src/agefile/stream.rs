@@ -23,8 +23,12 @@ impl<W: Write> SealWriter<W> {
     ///
     /// # Errors
     /// [`AgeError::NoRecipients`], [`AgeError::Io`].
-    pub fn new<'a>(mut out: W, recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<Self, AgeError> {
-        let sealer = BlockSealer::new(recipients)?;
+    pub fn new<'a>(out: W, recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<Self, AgeError> {
+        Self::with(out, BlockSealer::new(recipients)?)
+    }
+
+    /// Begins the file that nothing of `sealer` was used for yet.
+    pub(super) fn with(mut out: W, sealer: BlockSealer) -> Result<Self, AgeError> {
         out.write_all(sealer.head())?;
         Ok(Self { out, sealer, block: Zeroizing::new(Vec::with_capacity(SEALED)), number: 0 })
     }
@@ -89,7 +93,8 @@ impl<R: BufRead> OpenReader<R> {
     /// # Errors
     /// As [`BlockOpener::new`].
     pub fn new(mut input: R, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
-        let opener = BlockOpener::new(&mut input, identity, recipients)?;
+        // Every byte is read once and in order: what is used can be hashed on its way.
+        let opener = BlockOpener::read(&mut input, identity, recipients)?;
         let block = Zeroizing::new(vec![0; SEALED]);
         Ok(Self { input, opener, block, plain: 0, given: 0, ended: false, next: 0 })
     }

@@ -10,7 +10,7 @@ use gapvault_formats::keys::Keys;
 use gapvault_formats::seal::{BundleFile, Seal};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::Seek;
 use std::os::unix::fs::FileExt;
 
 /// Where chunks come from.
@@ -144,7 +144,7 @@ fn open(source: &Source<'_>, number: u64) -> Result<OpenPack, CheckoutError> {
     check_header(source.folder.path(), source.seal, subject, &mut file).map_err(held)?;
     file.rewind().map_err(|e| fault(e.to_string()))?;
     let predicate = source.seal.predicate();
-    let opener = BlockOpener::new(BufReader::new(&file), &source.keys.identity, predicate.stanzas.pack);
+    let opener = BlockOpener::new(&file, &source.keys.identity, predicate.stanzas.pack);
     let opener = opener.map_err(|e| fault(e.to_string()))?;
     Ok(OpenPack { number, file, opener, length: predicate.stream.pack_length(number), last: None })
 }
