@@ -10,8 +10,8 @@ use self::planes::Decompress;
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::io;
-use zstd::zstd_safe::CParameter;
+use std::io::{self, Cursor};
+use zstd::zstd_safe::{CParameter, ParamSwitch};
 
 /// The coding of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +152,8 @@ impl Coder {
     }
 }
 
-/// zstd as it suits planes: match search finds nothing in exponent bytes but costs time, so it hardly looks.
+/// zstd as it suits planes: match search finds nothing in exponent bytes but costs time, so it hardly looks and soon gives
+/// up. That alone would switch entropy coding off, which is all that helps here.
 struct PlaneCompressor(zstd::bulk::Compressor<'static>);
 
 impl PlaneCompressor {
@@ -160,6 +161,8 @@ impl PlaneCompressor {
         let mut compressor = zstd::bulk::Compressor::new(1)?;
         compressor.set_parameter(CParameter::HashLog(6))?;
         compressor.set_parameter(CParameter::MinMatch(7))?;
+        compressor.set_parameter(CParameter::TargetLength(4096))?;
+        compressor.set_parameter(CParameter::LiteralCompressionMode(ParamSwitch::Enable))?;
         Ok(Self(compressor))
     }
 }
@@ -167,10 +170,15 @@ impl PlaneCompressor {
 impl planes::Compress for PlaneCompressor {
     fn compress(&mut self, plane: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
         let begin = out.len();
-        out.resize(begin + zstd::zstd_safe::compress_bound(plane.len()), 0);
-        let written = self.0.compress_to_buffer(plane, &mut out[begin..])?;
+        out.reserve(zstd::zstd_safe::compress_bound(plane.len()));
+        // Behind what is there, into room that need not be zeroed first.
+        let mut end = Cursor::new(&mut *out);
+        end.set_position(begin as u64);
+        let written = self.0.compress_to_buffer(plane, &mut end)?;
         let smaller = written < plane.len();
-        out.truncate(if smaller { begin + written } else { begin });
+        if !smaller {
+            out.truncate(begin);
+        }
         Ok(smaller)
     }
 }
