@@ -3,15 +3,19 @@
 //! Each chunk is coded by itself and named by an explicit tag, which its bytes decide.
 
 mod choose;
+mod frames;
+mod lanes;
 mod planes;
+mod sample;
 
 use self::choose::Choice;
+use self::frames::{Compressors, Decompressor};
 use self::planes::Decompress;
+use self::sample::Bits;
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
-use zstd::zstd_safe::CParameter;
 
 /// The coding of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,15 +58,15 @@ pub enum DecodeError {
     },
 }
 
-/// The zstd level that whole chunks are coded at.
-const LEVEL: i32 = 3;
+/// A chunk up to this length is coded by zstd first: that costs no more than a look at its lanes.
+const SMALL: usize = 16 << 10;
 
 /// Codes and decodes chunks; keeps its working memory from one to the next.
 pub struct Coder {
-    whole: zstd::bulk::Compressor<'static>,
-    plane: PlaneCompressor,
+    compressors: Compressors,
     decompressor: Decompressor,
-    planes: Vec<u8>,
+    bits: Bits,
+    memory: Vec<u8>,
     proof: Vec<u8>,
 }
 
@@ -76,10 +80,10 @@ impl Coder {
     /// A coder with its own working memory.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            whole: zstd::bulk::Compressor::new(LEVEL)?,
-            plane: PlaneCompressor::new()?,
-            decompressor: Decompressor(zstd::bulk::Decompressor::new()?),
-            planes: Vec::new(),
+            compressors: Compressors::new()?,
+            decompressor: Decompressor::new()?,
+            bits: Bits::new(),
+            memory: Vec::new(),
             proof: Vec::new(),
         })
     }
@@ -88,38 +92,58 @@ impl Coder {
     ///
     /// The result has been decoded again and compared: an error is a fault of the compressor or of this machine's memory.
     pub fn encode(&mut self, plain: &[u8], coded: &mut Vec<u8>) -> io::Result<Coding> {
-        coded.clear();
-        coded.reserve(zstd::zstd_safe::compress_bound(plain.len()));
-        let whole = &mut self.whole;
-        let choice = choose::choose(plain, |part| {
-            coded.clear();
-            // What can't be tried is not worth it.
-            whole.compress_to_buffer(part, coded).unwrap_or(part.len())
-        });
-        coded.clear();
-        let coding = match choice {
-            Choice::Store => Coding::Store,
-            Choice::Zstd => {
-                whole.compress_to_buffer(plain, coded)?;
-                Coding::Zstd
-            }
-            Choice::Planes { shape, worth } => {
-                planes::write::encode(plain, shape, worth, &mut self.plane, &mut self.planes, coded)?;
-                Coding::Planes
-            }
-        };
+        let coding = self.code(plain, coded)?;
         // SPEC 5.2: coded only where that saves at least 2 %.
         if coding == Coding::Store || coded.len() > plain.len() - plain.len().div_ceil(50) {
             coded.clear();
             coded.extend_from_slice(plain);
             return Ok(Coding::Store);
         }
-        let mut proof = std::mem::take(&mut self.proof);
-        // Not cleared first: bytes left from an earlier chunk need not be zeroed to be written over.
-        proof.resize(plain.len(), 0);
-        let proven = self.decode(coding, coded, &mut proof).is_ok() && proof == plain;
-        self.proof = proof;
-        if proven { Ok(coding) } else { Err(io::Error::other("a coded chunk did not decode to its own bytes")) }
+        if self.proves(coding, coded, plain) {
+            Ok(coding)
+        } else {
+            Err(io::Error::other("a coded chunk did not decode to its own bytes"))
+        }
+    }
+
+    /// Codes without a look at the result; for [`Coding::Store`] there is none.
+    fn code(&mut self, plain: &[u8], coded: &mut Vec<u8>) -> io::Result<Coding> {
+        coded.clear();
+        let mut left = None;
+        if plain.len() <= SMALL {
+            self.compressors.whole(plain, coded)?;
+            left = Some(coded.len() as f64 / plain.len().max(1) as f64);
+        }
+        match choose::choose(plain, left, &mut self.compressors, &self.bits, &mut self.memory) {
+            Choice::Store => Ok(Coding::Store),
+            Choice::Zstd => {
+                if left.is_none() {
+                    self.compressors.whole(plain, coded)?;
+                }
+                Ok(Coding::Zstd)
+            }
+            Choice::Planes { shape, worth } => {
+                coded.clear();
+                coded.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+                planes::write::encode(plain, shape, worth, &mut self.compressors, &mut self.memory, coded)?;
+                Ok(Coding::Planes)
+            }
+        }
+    }
+
+    /// Whether `coded` decodes to `plain`.
+    fn proves(&mut self, coding: Coding, coded: &[u8], plain: &[u8]) -> bool {
+        match coding {
+            Coding::Store => coded == plain,
+            Coding::Zstd => {
+                let proof = planes::room(&mut self.proof, plain.len());
+                self.decompressor.decompress(coded, proof) && proof == plain
+            }
+            Coding::Planes => {
+                let opened = planes::read::open(coded, plain.len(), &mut self.decompressor, &mut self.memory);
+                opened.is_some_and(|chunk| chunk.is(plain))
+            }
+        }
     }
 
     /// Decodes `coded` into `plain`, which has the chunk's length. On an error `plain` holds anything.
@@ -137,42 +161,12 @@ impl Coder {
                 fits
             }
             Coding::Zstd => self.decompressor.decompress(coded, plain),
-            Coding::Planes => planes::read::decode(coded, &mut self.decompressor, &mut self.planes, plain).is_some(),
+            Coding::Planes => {
+                let opened = planes::read::open(coded, plain.len(), &mut self.decompressor, &mut self.memory);
+                opened.map(|chunk| chunk.write(plain)).is_some()
+            }
         };
         if decoded { Ok(()) } else { Err(DecodeError::Malformed { coding, length }) }
-    }
-}
-
-/// zstd as it suits planes: match search finds nothing in exponent bytes but costs time, so it hardly looks.
-struct PlaneCompressor(zstd::bulk::Compressor<'static>);
-
-impl PlaneCompressor {
-    fn new() -> io::Result<Self> {
-        let mut compressor = zstd::bulk::Compressor::new(1)?;
-        compressor.set_parameter(CParameter::HashLog(6))?;
-        compressor.set_parameter(CParameter::MinMatch(7))?;
-        Ok(Self(compressor))
-    }
-}
-
-impl planes::Compress for PlaneCompressor {
-    fn compress(&mut self, plane: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
-        let begin = out.len();
-        out.resize(begin + zstd::zstd_safe::compress_bound(plane.len()), 0);
-        let written = self.0.compress_to_buffer(plane, &mut out[begin..])?;
-        let smaller = written < plane.len();
-        out.truncate(if smaller { begin + written } else { begin });
-        Ok(smaller)
-    }
-}
-
-struct Decompressor(zstd::bulk::Decompressor<'static>);
-
-impl Decompress for Decompressor {
-    fn decompress(&mut self, frame: &[u8], plain: &mut [u8]) -> bool {
-        // SPEC 5.2: one frame. The decoder would take several, and skip what is none.
-        zstd::zstd_safe::find_frame_compressed_size(frame) == Ok(frame.len())
-            && self.0.decompress_to_buffer(frame, plain).is_ok_and(|length| length == plain.len())
     }
 }
 

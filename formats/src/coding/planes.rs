@@ -5,6 +5,7 @@
 //! noise, and the plane of top bytes shrinks to a third. Source of the idea: byte shuffling in HDF5 and Blosc; the
 //! rotation puts the sign out of the way.
 
+use super::lanes;
 use std::ops::Range;
 
 /// The widest element, in bytes: quantised blocks have up to 36, with room to spare.
@@ -36,6 +37,11 @@ impl Shape {
         begin..begin + self.elements(length) * usize::from(self.width)
     }
 
+    /// By how many bits elements are rotated.
+    fn turn(self) -> u32 {
+        self.rotated.into()
+    }
+
     /// Whether a chunk of `length` bytes may be taken apart like this.
     fn fits(self, length: usize) -> bool {
         (1..=WIDEST).contains(&usize::from(self.width))
@@ -57,7 +63,7 @@ enum Kind {
     Zstd = 2,
 }
 
-/// Compresses one plane; `None` where that makes it no smaller.
+/// Compresses one plane.
 pub(super) trait Compress {
     /// Appends a zstd frame of `plane` to `out`; `false` (and nothing appended) if it is not shorter than the plane.
     fn compress(&mut self, plane: &[u8], out: &mut Vec<u8>) -> std::io::Result<bool>;
@@ -69,35 +75,59 @@ pub(super) trait Decompress {
     fn decompress(&mut self, frame: &[u8], plane: &mut [u8]) -> bool;
 }
 
+/// The first `length` bytes of working memory, whatever they are: it only grows, so that little of it is ever zeroed.
+pub(super) fn room(memory: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if memory.len() < length {
+        memory.resize(length, 0);
+    }
+    &mut memory[..length]
+}
+
 pub(super) mod write {
     use super::*;
 
-    /// Appends the coded form of `plain` to `out`. Only planes whose bit is set in `worth` are tried with zstd. `planes`
+    /// Appends the coded form of `plain` to `out`. Only planes whose bit is set in `worth` are tried with zstd. `memory`
     /// is working memory.
     pub(in super::super) fn encode(
         plain: &[u8],
         shape: Shape,
         worth: u64,
         zstd: &mut impl Compress,
-        planes: &mut Vec<u8>,
+        memory: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> std::io::Result<()> {
         let (width, elements) = (usize::from(shape.width), shape.elements(plain.len()));
         let body = shape.body(plain.len());
-        planes.resize(body.len(), 0);
-        take_apart(&plain[body.clone()], shape, planes);
-
         out.extend_from_slice(&[shape.width, shape.phase, shape.rotated.into()]);
         let descriptors = out.len();
         out.resize(descriptors + width * DESCRIPTOR, 0);
         out.extend_from_slice(&plain[..body.start]);
         out.extend_from_slice(&plain[body.end..]);
-        for (number, plane) in planes.chunks_exact(elements).enumerate() {
+
+        // The first planes of floats are stored, and so need no way through working memory.
+        let direct = (0..width).take_while(|number| worth >> number & 1 == 0).count();
+        let begin = out.len();
+        out.resize(begin + direct * elements, 0);
+        let rest = room(memory, (width - direct) * elements);
+        let stored = out[begin..].chunks_exact_mut(elements);
+        let mut planes: Vec<&mut [u8]> = stored.chain(rest.chunks_exact_mut(elements)).collect();
+        lanes::take_apart(&plain[body], shape.turn(), &mut planes);
+
+        let describe = |out: &mut Vec<u8>, number: usize, kind: Kind, length: usize| {
+            let descriptor = &mut out[descriptors + number * DESCRIPTOR..][..DESCRIPTOR];
+            descriptor[0] = kind as u8;
+            // A chunk is far below 4 GiB.
+            descriptor[1..].copy_from_slice(&(length as u32).to_le_bytes());
+        };
+        for number in 0..direct {
+            describe(out, number, Kind::Store, elements);
+        }
+        for (plane, number) in rest.chunks_exact(elements).zip(direct..) {
             let begin = out.len();
             let kind = if worth >> number & 1 == 0 {
                 out.extend_from_slice(plane);
                 Kind::Store
-            } else if plane.iter().all(|byte| *byte == plane[0]) {
+            } else if plane[1..] == plane[..elements - 1] {
                 out.push(plane[0]);
                 Kind::Constant
             } else if zstd.compress(plane, out)? {
@@ -106,136 +136,87 @@ pub(super) mod write {
                 out.extend_from_slice(plane);
                 Kind::Store
             };
-            // A chunk is far below 4 GiB.
-            let length = ((out.len() - begin) as u32).to_le_bytes();
-            let descriptor = &mut out[descriptors + number * DESCRIPTOR..][..DESCRIPTOR];
-            descriptor[0] = kind as u8;
-            descriptor[1..].copy_from_slice(&length);
+            let length = out.len() - begin;
+            describe(out, number, kind, length);
         }
         Ok(())
-    }
-
-    /// Puts byte `j` of element `i` at `j × elements + i`.
-    fn take_apart(body: &[u8], shape: Shape, planes: &mut [u8]) {
-        let elements = planes.len() / usize::from(shape.width);
-        let turn = u32::from(shape.rotated);
-        match shape.width {
-            1 => planes.copy_from_slice(body),
-            2 => {
-                let (low, high) = planes.split_at_mut(elements);
-                for ((element, low), high) in body.chunks_exact(2).zip(low).zip(high) {
-                    let value = u16::from_le_bytes([element[0], element[1]]).rotate_left(turn);
-                    [*low, *high] = value.to_le_bytes();
-                }
-            }
-            4 => {
-                let (first, rest) = planes.split_at_mut(elements);
-                let (second, rest) = rest.split_at_mut(elements);
-                let (third, fourth) = rest.split_at_mut(elements);
-                let planes = first.iter_mut().zip(second).zip(third.iter_mut().zip(fourth));
-                for (element, ((a, b), (c, d))) in body.chunks_exact(4).zip(planes) {
-                    let value = u32::from_le_bytes([element[0], element[1], element[2], element[3]]).rotate_left(turn);
-                    [*a, *b, *c, *d] = value.to_le_bytes();
-                }
-            }
-            8 if shape.rotated => {
-                for (i, element) in body.chunks_exact(8).enumerate() {
-                    let mut value = [0; 8];
-                    value.copy_from_slice(element);
-                    let value = u64::from_le_bytes(value).rotate_left(1).to_le_bytes();
-                    for (j, byte) in value.into_iter().enumerate() {
-                        planes[j * elements + i] = byte;
-                    }
-                }
-            }
-            width => {
-                for (j, plane) in planes.chunks_exact_mut(elements).enumerate() {
-                    for (byte, element) in plane.iter_mut().zip(body.chunks_exact(width.into())) {
-                        *byte = element[j];
-                    }
-                }
-            }
-        }
     }
 }
 
 pub(super) mod read {
     use super::*;
 
-    /// Decodes `coded` into `plain`, which has the chunk's length; `None` if it is not of this form, to the last byte.
-    /// `planes` is working memory.
-    pub(in super::super) fn decode(
-        coded: &[u8],
+    /// Bytes put together at a time when they are only compared: few enough for the first cache.
+    const TILE: usize = 16 << 10;
+
+    /// A chunk whose planes are decoded but not put together.
+    pub(in super::super) struct Opened<'a> {
+        shape: Shape,
+        before: &'a [u8],
+        planes: Vec<&'a [u8]>,
+        behind: &'a [u8],
+    }
+
+    /// Decodes the planes of a chunk of `length` bytes; `None` if `coded` is not of this form, to the last byte.
+    /// `memory` is working memory.
+    pub(in super::super) fn open<'a>(
+        coded: &'a [u8],
+        length: usize,
         zstd: &mut impl Decompress,
-        planes: &mut Vec<u8>,
-        plain: &mut [u8],
-    ) -> Option<()> {
+        memory: &'a mut Vec<u8>,
+    ) -> Option<Opened<'a>> {
         let (header, rest) = coded.split_at_checked(HEADER)?;
         let shape = Shape { width: header[0], phase: header[1], rotated: header[2] == 1 };
-        if header[2] > 1 || !shape.fits(plain.len()) {
+        if header[2] > 1 || !shape.fits(length) {
             return None;
         }
-        let (width, elements) = (usize::from(shape.width), shape.elements(plain.len()));
-        let body = shape.body(plain.len());
+        let (width, elements) = (usize::from(shape.width), shape.elements(length));
+        let body = shape.body(length);
         let (descriptors, rest) = rest.split_at_checked(width * DESCRIPTOR)?;
         let (before, rest) = rest.split_at_checked(body.start)?;
-        let (behind, mut rest) = rest.split_at_checked(plain.len() - body.end)?;
-        plain[..body.start].copy_from_slice(before);
-        plain[body.end..].copy_from_slice(behind);
+        let (behind, mut rest) = rest.split_at_checked(length - body.end)?;
 
-        planes.resize(body.len(), 0);
-        for (descriptor, plane) in descriptors.chunks_exact(DESCRIPTOR).zip(planes.chunks_exact_mut(elements)) {
+        let decoded = room(memory, body.len()).chunks_exact_mut(elements);
+        let mut planes = Vec::with_capacity(width);
+        for (descriptor, plane) in descriptors.chunks_exact(DESCRIPTOR).zip(decoded) {
             let length = u32::from_le_bytes([descriptor[1], descriptor[2], descriptor[3], descriptor[4]]);
             let (bytes, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
             rest = after;
-            match descriptor[0] {
-                kind if kind == Kind::Store as u8 && bytes.len() == plane.len() => plane.copy_from_slice(bytes),
-                kind if kind == Kind::Constant as u8 && bytes.len() == 1 => plane.fill(bytes[0]),
-                kind if kind == Kind::Zstd as u8 && zstd.decompress(bytes, plane) => {}
+            planes.push(match descriptor[0] {
+                kind if kind == Kind::Store as u8 && bytes.len() == elements => bytes,
+                kind if kind == Kind::Constant as u8 && bytes.len() == 1 => {
+                    plane.fill(bytes[0]);
+                    plane
+                }
+                kind if kind == Kind::Zstd as u8 && zstd.decompress(bytes, plane) => plane,
                 _ => return None,
-            }
+            });
         }
-        if !rest.is_empty() {
-            return None;
-        }
-        put_together(planes, shape, &mut plain[body]);
-        Some(())
+        rest.is_empty().then_some(Opened { shape, before, planes, behind })
     }
 
-    /// The inverse of taking apart.
-    fn put_together(planes: &[u8], shape: Shape, body: &mut [u8]) {
-        let elements = planes.len() / usize::from(shape.width);
-        let turn = u32::from(shape.rotated);
-        match shape.width {
-            1 => body.copy_from_slice(planes),
-            2 => {
-                let (low, high) = planes.split_at(elements);
-                for ((element, low), high) in body.chunks_exact_mut(2).zip(low).zip(high) {
-                    element.copy_from_slice(&u16::from_le_bytes([*low, *high]).rotate_right(turn).to_le_bytes());
-                }
-            }
-            4 => {
-                let (first, rest) = planes.split_at(elements);
-                let (second, rest) = rest.split_at(elements);
-                let (third, fourth) = rest.split_at(elements);
-                let planes = first.iter().zip(second).zip(third.iter().zip(fourth));
-                for (element, ((a, b), (c, d))) in body.chunks_exact_mut(4).zip(planes) {
-                    element.copy_from_slice(&u32::from_le_bytes([*a, *b, *c, *d]).rotate_right(turn).to_le_bytes());
-                }
-            }
-            8 if shape.rotated => {
-                for (i, element) in body.chunks_exact_mut(8).enumerate() {
-                    let value: [u8; 8] = std::array::from_fn(|j| planes[j * elements + i]);
-                    element.copy_from_slice(&u64::from_le_bytes(value).rotate_right(1).to_le_bytes());
-                }
-            }
-            width => {
-                for (j, plane) in planes.chunks_exact(elements).enumerate() {
-                    for (byte, element) in plane.iter().zip(body.chunks_exact_mut(width.into())) {
-                        element[j] = *byte;
-                    }
-                }
-            }
+    impl Opened<'_> {
+        /// Puts the chunk together in `plain`, which has its length.
+        pub(in super::super) fn write(&self, plain: &mut [u8]) {
+            let body = self.shape.body(plain.len());
+            plain[..body.start].copy_from_slice(self.before);
+            plain[body.end..].copy_from_slice(self.behind);
+            lanes::put_together(&self.planes, 0, self.shape.turn(), &mut plain[body]);
+        }
+
+        /// Whether the chunk is `plain`, which has its length. It is put together by pieces that are soon forgotten.
+        pub(in super::super) fn is(&self, plain: &[u8]) -> bool {
+            let body = self.shape.body(plain.len());
+            let mut tile = [0; TILE];
+            let step = TILE / usize::from(self.shape.width);
+            let pieces = plain[body.clone()].chunks(step * usize::from(self.shape.width));
+            self.before == &plain[..body.start]
+                && self.behind == &plain[body.end..]
+                && pieces.enumerate().all(|(number, piece)| {
+                    let tile = &mut tile[..piece.len()];
+                    lanes::put_together(&self.planes, number * step, self.shape.turn(), tile);
+                    tile == piece
+                })
         }
     }
 }
