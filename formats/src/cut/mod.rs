@@ -12,7 +12,8 @@ use fastcdc::v2020::{self, Normalization};
 
 /// The longest chunk in bytes.
 pub const LONGEST: usize = CHUNK_BYTES as usize;
-const SHORTEST: usize = 256 << 10;
+/// Files up to this many bytes are not cut by their content.
+pub const SHORTEST: usize = 256 << 10;
 const AVERAGE: usize = 1 << 20;
 
 /// How one file is cut.

@@ -8,6 +8,7 @@ mod read;
 mod shape;
 mod source;
 mod target;
+mod work;
 
 pub use self::error::{ExportError, SourceError};
 use crate::bundle::check_room;

@@ -9,24 +9,21 @@
 //! Memory is the buffers (see [`Shape`]), the zstd contexts, and about 110 bytes a chunk and 100 a file for the tables.
 
 use super::pack::{FullPack, PackStream, SealedPack};
-use super::read::{FilePart, FileState, Work, read_all};
+use super::read::{Work, read_all};
 use super::shape::Shape;
 use super::source::Source;
 use super::target::Target;
+use super::work::{Shared, work};
 use super::{ExportError, Plan};
 use crate::bundle::ChunkRow;
 use crate::error::FsError;
 use crate::fs::Aligned;
-use crate::lane::{Lane, lock};
-use crate::observe::{Event, Observer};
+use crate::lane::Lane;
+use crate::observe::Observer;
 use crate::pool::{Buffers, Stop};
-use gapvault_formats::coding::{Coder, Coding};
-use gapvault_formats::ids::{ChunkId, FileDigest};
+use gapvault_formats::ids::FileDigest;
 use gapvault_formats::padding;
 use gapvault_formats::seal::Subject;
-use sha2::Digest;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 
 /// What became of the source's content.
@@ -140,90 +137,6 @@ fn read_and_work(
         // Closed, the channel lets the workers end.
         drop(to_workers);
     });
-}
-
-/// What the workers share.
-struct Shared<'a> {
-    plan: &'a Plan<'a>,
-    source: &'a Source,
-    plain: &'a Buffers<Vec<u8>>,
-    coded: &'a Buffers<Vec<u8>>,
-    /// Every chunk id seen so far, in the order in which workers came upon them.
-    slots: Mutex<HashMap<ChunkId, u32>>,
-    stream: Lane<(Option<NewChunk>, Vec<u8>), PackStream<'a>>,
-    to_medium: crossbeam_channel::Sender<SealedPack>,
-    files: Mutex<Vec<FileContent>>,
-    observer: &'a dyn Observer,
-}
-
-/// A chunk that the stream does not have yet.
-struct NewChunk {
-    slot: u32,
-    row: ChunkRow,
-}
-
-fn work(
-    works: &crossbeam_channel::Receiver<Work>,
-    shared: &Shared<'_>,
-    stop: &Stop<'_, ExportError>,
-) -> Result<(), ExportError> {
-    let mut coder = Coder::new().map_err(|source| ExportError::Coding { path: "zstd".into(), source })?;
-    let mut full = Vec::new();
-    while let Some(Work { number, part, task, plain, mut coded, last }) = stop.receive(works) {
-        let id = shared.plan.tent_key.chunk_id(&plain);
-        let (slot, is_new) = shared.slot(id);
-        let mut new = None;
-        if is_new {
-            let coding = coder.encode(&plain, &mut coded).map_err(|source| {
-                let path = shared.source.files().nth(task.index).map(|f| f.path.clone()).unwrap_or_default();
-                ExportError::Coding { path, source }
-            })?;
-            new = Some(NewChunk { slot, row: row(id, coding, coded.len(), plain.len()) });
-        }
-        let bytes = plain.len() as u64;
-        shared.stream.submit(number, (new, coded), |stream, (new, coded)| {
-            if let Some(NewChunk { slot, row }) = new {
-                stream.append(slot, row, &coded, &mut full)?;
-            }
-            shared.coded.give_back(coded);
-            Ok::<_, ExportError>(())
-        })?;
-        task.lane.submit(part, FilePart { plain, slot, last }, |state, part| {
-            state.hasher.update(&part.plain);
-            state.slots.push(part.slot);
-            shared.plain.give_back(part.plain);
-            if part.last {
-                let FileState { hasher, slots } = std::mem::take(state);
-                let sha256 = FileDigest::from_bytes(hasher.finalize().into());
-                lock(&shared.files)[task.index] = FileContent { sha256, chunks: slots };
-            }
-            Ok::<_, ExportError>(())
-        })?;
-        for pack in full.drain(..) {
-            stop.send(&shared.to_medium, pack.seal()?);
-        }
-        shared.observer.event(Event::Advance { bytes });
-    }
-    Ok(())
-}
-
-/// The row of a chunk whose place in the stream is not settled yet.
-fn row(id: ChunkId, coding: Coding, stored: usize, length: usize) -> ChunkRow {
-    // The cutter keeps chunks below 4 GiB by far.
-    ChunkRow { id, offset: 0, stored: stored as u32, length: length as u32, coding }
-}
-
-impl Shared<'_> {
-    /// The slot of a chunk, and whether it is the first of its kind.
-    fn slot(&self, id: ChunkId) -> (u32, bool) {
-        let mut slots = lock(&self.slots);
-        // The format has fewer chunks than that.
-        let next = slots.len() as u32;
-        match slots.entry(id) {
-            Entry::Occupied(known) => (*known.get(), false),
-            Entry::Vacant(new) => (*new.insert(next), true),
-        }
-    }
 }
 
 fn write_packs(
