@@ -29,6 +29,8 @@ const BETTER: f64 = 0.97;
 const PERIOD_PAYS: f64 = 0.985;
 /// A general period is looked for where the widths of numbers leave more than this: quantised blocks are dense.
 const DENSE: f64 = 0.88;
+/// Bytes below which the descriptors of a general period's planes take what it saves.
+const SHORTEST_WITH_A_PERIOD: usize = 64 << 10;
 /// What is left of a chunk that is stored: SPEC 5.2.
 const STORED: f64 = 0.98;
 
@@ -50,6 +52,9 @@ pub(super) fn choose(
 ) -> Choice {
     let windows = (plain.len() / (SPREAD * super::sample::WINDOW)).clamp(FEWEST, MOST);
     let sample = Sample::of(plain, windows, memory);
+    if sample.is_text() {
+        return Choice::Zstd;
+    }
     let lanes = sample.lanes();
     // What zstd leaves, if it is the one to beat.
     let whole = known.or_else(|| (trial.hasty(sample.bytes) < NO_REPEATS).then(|| trial.whole(sample.bytes)));
@@ -63,6 +68,7 @@ pub(super) fn choose(
     let mut best = sample.numbers(&lanes, bits);
     if best.left > DENSE
         && !noise
+        && plain.len() >= SHORTEST_WITH_A_PERIOD
         && let Some(found) = sample.period().map(|width| sample.general(width, bits))
         && found.left < PERIOD_PAYS * best.left
     {

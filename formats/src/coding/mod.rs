@@ -181,6 +181,34 @@ impl Coder {
     }
 }
 
+/// The steps of coding one by one, to be measured and for nothing else.
+#[doc(hidden)]
+pub mod steps {
+    use super::*;
+
+    /// The choice alone.
+    pub fn choose(coder: &mut Coder, plain: &[u8]) -> impl fmt::Debug + use<> {
+        choose::choose(plain, None, &mut coder.compressors, &coder.bits, &mut coder.memory)
+    }
+
+    /// Choice and coding, not proven.
+    pub fn code(coder: &mut Coder, plain: &[u8], coded: &mut Vec<u8>) -> io::Result<Coding> {
+        coder.code(plain, coded)
+    }
+
+    /// Elements to planes of the same length.
+    pub fn take_apart(plain: &[u8], width: usize, rotated: bool, planes: &mut [u8]) {
+        let mut planes: Vec<&mut [u8]> = planes.chunks_exact_mut(plain.len() / width).collect();
+        lanes::take_apart(plain, rotated.into(), &mut planes);
+    }
+
+    /// Planes of the same length to elements.
+    pub fn put_together(planes: &[u8], width: usize, rotated: bool, plain: &mut [u8]) {
+        let planes: Vec<&[u8]> = planes.chunks_exact(plain.len() / width).collect();
+        lanes::put_together(&planes, 0, rotated.into(), plain);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

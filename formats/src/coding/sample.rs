@@ -59,6 +59,14 @@ impl<'a> Sample<'a> {
         })
     }
 
+    /// Whether almost all bytes are such as ASCII text has; of random ones, every third is.
+    pub(super) fn is_text(self) -> bool {
+        let printable = |byte: &u8| u8::from(byte.wrapping_sub(b' ') < 95) | u8::from(*byte == b'\n');
+        let runs = self.bytes.chunks(128);
+        let others = runs.map(|run| run.len() - usize::from(run.iter().map(printable).fold(0, u8::wrapping_add)));
+        others.sum::<usize>() <= self.bytes.len() / 16
+    }
+
     /// How many bytes of each value there are in each lane of eight.
     pub(super) fn lanes(self) -> Lanes {
         let mut lanes = [[0; 256]; EIGHT];
