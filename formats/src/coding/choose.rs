@@ -16,7 +16,7 @@ pub(super) enum Choice {
 }
 
 /// Windows of a sample: a thirty-second of the chunk, within these bounds.
-const FEWEST: usize = 4;
+const FEWEST: usize = 8;
 const MOST: usize = 16;
 const SPREAD: usize = 32;
 /// Where zstd alone leaves less than this, there is more to find in repeats than in lanes.
@@ -26,7 +26,7 @@ const NO_REPEATS: f64 = 0.96;
 /// What taking apart must promise to save of what zstd leaves, to be worth its risk: a sample shows repeats badly.
 const BETTER: f64 = 0.97;
 /// What a general period must promise to save of what the widths of numbers leave, to be worth its time.
-const PERIOD_PAYS: f64 = 0.985;
+const PERIOD_PAYS: f64 = 0.99;
 /// A general period is looked for where the widths of numbers leave more than this: quantised blocks are dense.
 const DENSE: f64 = 0.88;
 /// Bytes below which the descriptors of a general period's planes take what it saves.

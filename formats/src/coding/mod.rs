@@ -7,6 +7,8 @@ mod frames;
 mod lanes;
 mod planes;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use self::choose::Choice;
 use self::frames::{Compressors, Decompressor};
@@ -206,86 +208,5 @@ pub mod steps {
     pub fn put_together(planes: &[u8], width: usize, rotated: bool, plain: &mut [u8]) {
         let planes: Vec<&[u8]> = planes.chunks_exact(plain.len() / width).collect();
         lanes::put_together(&planes, 0, rotated.into(), plain);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn what_is_coded_decodes(seed in proptest::collection::vec(any::<u8>(), 1..300), times in 1usize..200) {
-            let plain = seed.repeat(times);
-            let mut coder = Coder::new().unwrap();
-            let (mut coded, mut back) = (Vec::new(), Vec::new());
-            let coding = coder.encode(&plain, &mut coded).unwrap();
-            prop_assert!(coded.len() <= plain.len());
-            coder.decode(coding, &coded, plain.len() as u32, &mut back).unwrap();
-            prop_assert_eq!(back, plain);
-        }
-
-        #[test]
-        fn noise_is_refused_or_decodes_to_its_length(noise in proptest::collection::vec(any::<u8>(), 0..300), length in 0u32..5000) {
-            let mut back = Vec::new();
-            for coding in [Coding::Zstd, Coding::Planes] {
-                if Coder::new().unwrap().decode(coding, &noise, length, &mut back).is_ok() {
-                    prop_assert_eq!(back.len(), length as usize);
-                }
-            }
-        }
-    }
-
-    /// Weights as they are: normal by the sum of uniforms, small, different in each.
-    fn weights(count: usize) -> impl Iterator<Item = f32> {
-        let mut state = 1u64;
-        std::iter::repeat_with(move || {
-            let mut uniform = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-            };
-            (0..12).map(|_| uniform()).sum::<f32>() * 0.02
-        })
-        .take(count)
-    }
-
-    fn ratio(plain: &[u8], expected: Coding) -> f64 {
-        let mut coder = Coder::new().unwrap();
-        let (mut coded, mut back) = (Vec::new(), Vec::new());
-        assert_eq!(coder.encode(plain, &mut coded).unwrap(), expected);
-        coder.decode(expected, &coded, plain.len() as u32, &mut back).unwrap();
-        assert!(back == plain);
-        coded.len() as f64 / plain.len() as f64
-    }
-
-    #[test]
-    fn floats_are_found_at_any_offset_and_coded_as_planes() {
-        let bf16: Vec<u8> = weights(1 << 20).flat_map(|w| ((w.to_bits() >> 16) as u16).to_le_bytes()).collect();
-        let f32s: Vec<u8> = weights(1 << 19).flat_map(f32::to_le_bytes).collect();
-        let f64s: Vec<u8> = weights(1 << 18).map(|w| f64::from(w) * 1.000_000_1).flat_map(f64::to_le_bytes).collect();
-        for (plain, width, most) in [(bf16, 2, 0.68), (f32s, 4, 0.85), (f64s, 8, 0.93)] {
-            for offset in 0..width {
-                let found = ratio(&plain[offset..], Coding::Planes);
-                assert!(found < most, "width {width} at {offset}: {found}");
-            }
-        }
-    }
-
-    #[test]
-    fn text_is_left_to_zstd_and_noise_to_itself() {
-        assert!(ratio("the same words over and over, ".repeat(10_000).as_bytes(), Coding::Zstd) < 0.01);
-        let mut noise = vec![0; 1 << 20];
-        blake3::Hasher::new().finalize_xof().fill(&mut noise);
-        assert!((ratio(&noise, Coding::Store) - 1.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn a_bomb_stops_at_its_stated_length() {
-        let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 19).unwrap();
-        let mut plain = Vec::new();
-        assert!(Coder::new().unwrap().decode(Coding::Zstd, &bomb, 1000, &mut plain).is_err());
-        assert!(Coder::new().unwrap().decode(Coding::Zstd, &bomb, 64 << 20, &mut plain).is_err());
-        assert!(plain.capacity() < 1 << 20);
     }
 }

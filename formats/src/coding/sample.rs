@@ -181,9 +181,10 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Where window `number` of `count` begins in a chunk that is longer than all of them.
+/// Where window `number` of `count` begins in a chunk that is longer than all of them: each stands in the middle of its
+/// part, since the ends of a chunk are where other things are.
 fn begin(number: usize, count: usize, length: usize) -> usize {
-    (length - WINDOW) / (count - 1) * number / EIGHT * EIGHT
+    ((2 * number + 1) * (length / (2 * count)) - WINDOW / 2) / EIGHT * EIGHT
 }
 
 /// How many bytes of the one are those of the other, but for the lowest three bits.
