@@ -16,19 +16,22 @@ pub(super) enum Choice {
 }
 
 /// Windows of a sample: a thirty-second of the chunk, within these bounds.
-const FEWEST: usize = 4;
+const FEWEST: usize = 8;
 const MOST: usize = 16;
 const SPREAD: usize = 32;
 /// Where zstd alone leaves less than this, there is more to find in repeats than in lanes.
 const REPETITIVE: f64 = 0.25;
-/// Where a hasty search for repeats leaves more than this, there are none.
+/// Where a hasty search for repeats leaves more than this, there are none; or few, that a sample shows as they are.
 const NO_REPEATS: f64 = 0.96;
-/// What taking apart must promise to save of what zstd leaves, to be worth its risk: a sample shows repeats badly.
+const FEW_REPEATS: f64 = 0.9;
+/// What taking apart must promise to save of what zstd leaves where there are more: a sample has not those far apart.
 const BETTER: f64 = 0.97;
 /// What a general period must promise to save of what the widths of numbers leave, to be worth its time.
-const PERIOD_PAYS: f64 = 0.985;
+const PERIOD_PAYS: f64 = 0.99;
 /// A general period is looked for where the widths of numbers leave more than this: quantised blocks are dense.
 const DENSE: f64 = 0.88;
+/// Bytes below which the descriptors of a general period's planes take what it saves.
+const SHORTEST_WITH_A_PERIOD: usize = 64 << 10;
 /// What is left of a chunk that is stored: SPEC 5.2.
 const STORED: f64 = 0.98;
 
@@ -50,9 +53,15 @@ pub(super) fn choose(
 ) -> Choice {
     let windows = (plain.len() / (SPREAD * super::sample::WINDOW)).clamp(FEWEST, MOST);
     let sample = Sample::of(plain, windows, memory);
-    let lanes = sample.lanes();
+    let hasty = if known.is_some() { 0.0 } else { trial.hasty(sample.bytes) };
+    // Weights of 8 bits may look like text, but for the words.
+    if hasty < FEW_REPEATS && sample.is_text() {
+        return Choice::Zstd;
+    }
     // What zstd leaves, if it is the one to beat.
-    let whole = known.or_else(|| (trial.hasty(sample.bytes) < NO_REPEATS).then(|| trial.whole(sample.bytes)));
+    let whole = known.or_else(|| (hasty < NO_REPEATS).then(|| trial.whole(sample.bytes)));
+    let better = if hasty < FEW_REPEATS { BETTER } else { 1.0 };
+    let lanes = sample.lanes();
     let noise = lanes.are_noise();
     if noise && whole.is_none_or(|left| left > STORED) {
         return Choice::Store;
@@ -63,13 +72,14 @@ pub(super) fn choose(
     let mut best = sample.numbers(&lanes, bits);
     if best.left > DENSE
         && !noise
+        && plain.len() >= SHORTEST_WITH_A_PERIOD
         && let Some(found) = sample.period().map(|width| sample.general(width, bits))
         && found.left < PERIOD_PAYS * best.left
     {
         best = found;
     }
     match whole {
-        Some(left) if BETTER * left.min(1.0) <= best.left => {
+        Some(left) if better * left.min(1.0) <= best.left => {
             if left < STORED {
                 Choice::Zstd
             } else {

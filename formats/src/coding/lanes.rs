@@ -1,10 +1,11 @@
 //! Elements taken apart into planes, and put together again: the two directions of one permutation.
 //!
-//! The loops for two and four bytes are plain enough for the compiler to make vectors of; the others go by tiles that
-//! stay in the first cache while each plane is served.
+//! By tiles that stay in the first cache, in loops plain enough for the compiler to make vectors of.
 
 /// Bytes of a tile.
 const TILE: usize = 8 << 10;
+/// Words of a tile.
+const WORDS: usize = TILE / 4;
 
 /// Puts byte `j` of element `i`, rotated left by `turn` bits, at `planes[j][i]`.
 pub(super) fn take_apart(body: &[u8], turn: u32, planes: &mut [&mut [u8]]) {
@@ -16,21 +17,32 @@ pub(super) fn take_apart(body: &[u8], turn: u32, planes: &mut [&mut [u8]]) {
                 [*a, *b] = u16::from_le_bytes(*element).rotate_left(turn).to_le_bytes();
             }
         }
-        [first, second, third, fourth] => {
-            let planes = first.iter_mut().zip(second.iter_mut()).zip(third.iter_mut().zip(fourth.iter_mut()));
-            for (element, ((a, b), (c, d))) in body.as_chunks().0.iter().zip(planes) {
-                [*a, *b, *c, *d] = u32::from_le_bytes(*element).rotate_left(turn).to_le_bytes();
+        [_, _, _, _] => {
+            let mut words = [0; WORDS];
+            for (number, elements) in body.as_chunks().0.chunks(WORDS).enumerate() {
+                let words = &mut words[..elements.len()];
+                for (word, element) in words.iter_mut().zip(elements) {
+                    *word = u32::from_le_bytes(*element).rotate_left(turn);
+                }
+                spread(words, planes, number * WORDS);
+            }
+        }
+        [_, _, _, _, _, _, _, _] => {
+            let (mut low, mut high) = ([0; WORDS], [0; WORDS]);
+            for (number, elements) in body.as_chunks().0.chunks(WORDS).enumerate() {
+                let (low, high) = (&mut low[..elements.len()], &mut high[..elements.len()]);
+                for ((low, high), element) in low.iter_mut().zip(high.iter_mut()).zip(elements) {
+                    let value = u64::from_le_bytes(*element).rotate_left(turn);
+                    (*low, *high) = (value as u32, (value >> 32) as u32);
+                }
+                spread(low, &mut planes[..4], number * WORDS);
+                spread(high, &mut planes[4..], number * WORDS);
             }
         }
         planes => {
-            let (width, mut tile) = (planes.len(), [0; TILE]);
+            let width = planes.len();
             let step = TILE / width;
-            for (number, elements) in body.chunks(step * width).enumerate() {
-                let tile = &mut tile[..elements.len()];
-                tile.copy_from_slice(elements);
-                if width == 8 && turn != 0 {
-                    each_u64(tile, |value| value.rotate_left(turn));
-                }
+            for (number, tile) in body.chunks(step * width).enumerate() {
                 for (j, plane) in planes.iter_mut().enumerate() {
                     for (byte, element) in plane[number * step..].iter_mut().zip(tile.chunks_exact(width)) {
                         *byte = element[j];
@@ -57,6 +69,18 @@ pub(super) fn put_together(planes: &[&[u8]], first: usize, turn: u32, body: &mut
                 *element = u32::from_le_bytes([*a, *b, *c, *d]).rotate_right(turn).to_le_bytes();
             }
         }
+        [_, _, _, _, _, _, _, _] => {
+            let (mut low, mut high) = ([0; WORDS], [0; WORDS]);
+            for (number, elements) in body.as_chunks_mut().0.chunks_mut(WORDS).enumerate() {
+                let (low, high) = (&mut low[..elements.len()], &mut high[..elements.len()]);
+                collect(low, &planes[..4], first + number * WORDS);
+                collect(high, &planes[4..], first + number * WORDS);
+                for ((low, high), element) in low.iter().zip(high.iter()).zip(elements) {
+                    let value = u64::from(*high) << 32 | u64::from(*low);
+                    *element = value.rotate_right(turn).to_le_bytes();
+                }
+            }
+        }
         planes => {
             let width = planes.len();
             let step = TILE / width;
@@ -66,17 +90,34 @@ pub(super) fn put_together(planes: &[&[u8]], first: usize, turn: u32, body: &mut
                         element[j] = *byte;
                     }
                 }
-                if width == 8 && turn != 0 {
-                    each_u64(tile, |value| value.rotate_right(turn));
-                }
             }
         }
     }
 }
 
-fn each_u64(bytes: &mut [u8], change: impl Fn(u64) -> u64) {
-    for element in bytes.as_chunks_mut().0 {
-        *element = change(u64::from_le_bytes(*element)).to_le_bytes();
+/// Puts the bytes of words into four planes, from element `at` on; by halves, which vectors of any machine can.
+fn spread(words: &[u32], planes: &mut [&mut [u8]], at: usize) {
+    let mut halves = [0; WORDS];
+    for (pair, shift) in planes.chunks_exact_mut(2).zip([0, 16]) {
+        let halves = &mut halves[..words.len()];
+        for (half, word) in halves.iter_mut().zip(words) {
+            *half = (word >> shift) as u16;
+        }
+        if let [a, b] = pair {
+            for ((half, a), b) in halves.iter().zip(&mut a[at..]).zip(&mut b[at..]) {
+                [*a, *b] = half.to_le_bytes();
+            }
+        }
+    }
+}
+
+/// The inverse of [`spread`].
+fn collect(words: &mut [u32], planes: &[&[u8]], at: usize) {
+    if let [a, b, c, d] = planes {
+        let bytes = a[at..].iter().zip(&b[at..]).zip(c[at..].iter().zip(&d[at..]));
+        for (word, ((a, b), (c, d))) in words.iter_mut().zip(bytes) {
+            *word = u32::from_le_bytes([*a, *b, *c, *d]);
+        }
     }
 }
 

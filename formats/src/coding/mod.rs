@@ -7,6 +7,8 @@ mod frames;
 mod lanes;
 mod planes;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use self::choose::Choice;
 use self::frames::{Compressors, Decompressor};
@@ -170,83 +172,30 @@ impl Coder {
     }
 }
 
-#[cfg(test)]
-mod tests {
+/// The steps of coding one by one, to be measured and for nothing else.
+#[doc(hidden)]
+pub mod steps {
     use super::*;
-    use proptest::prelude::*;
 
-    proptest! {
-        #[test]
-        fn what_is_coded_decodes(seed in proptest::collection::vec(any::<u8>(), 1..300), times in 1usize..200) {
-            let plain = seed.repeat(times);
-            let mut coder = Coder::new().unwrap();
-            let (mut coded, mut back) = (Vec::new(), Vec::new());
-            let coding = coder.encode(&plain, &mut coded).unwrap();
-            prop_assert!(coded.len() <= plain.len());
-            back.resize(plain.len(), 1);
-            coder.decode(coding, &coded, &mut back).unwrap();
-            prop_assert_eq!(back, plain);
-        }
-
-        #[test]
-        fn noise_is_no_reason_to_panic(noise in proptest::collection::vec(any::<u8>(), 0..300), length in 0usize..5000) {
-            let mut back = vec![0; length];
-            for coding in [Coding::Zstd, Coding::Planes] {
-                // Now and then it is a chunk.
-                let _ = Coder::new().unwrap().decode(coding, &noise, &mut back);
-            }
-        }
+    /// The choice alone.
+    pub fn choose(coder: &mut Coder, plain: &[u8]) -> impl fmt::Debug + use<> {
+        choose::choose(plain, None, &mut coder.compressors, &coder.bits, &mut coder.memory)
     }
 
-    /// Weights as they are: normal by the sum of uniforms, small, different in each.
-    fn weights(count: usize) -> impl Iterator<Item = f32> {
-        let mut state = 1u64;
-        std::iter::repeat_with(move || {
-            let mut uniform = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-            };
-            (0..12).map(|_| uniform()).sum::<f32>() * 0.02
-        })
-        .take(count)
+    /// Choice and coding, not proven.
+    pub fn code(coder: &mut Coder, plain: &[u8], coded: &mut Vec<u8>) -> io::Result<Coding> {
+        coder.code(plain, coded)
     }
 
-    fn ratio(plain: &[u8], expected: Coding) -> f64 {
-        let mut coder = Coder::new().unwrap();
-        let (mut coded, mut back) = (Vec::new(), Vec::new());
-        assert_eq!(coder.encode(plain, &mut coded).unwrap(), expected);
-        back.resize(plain.len(), 1);
-        coder.decode(expected, &coded, &mut back).unwrap();
-        assert!(back == plain);
-        coded.len() as f64 / plain.len() as f64
+    /// Elements to planes of the same length.
+    pub fn take_apart(plain: &[u8], width: usize, rotated: bool, planes: &mut [u8]) {
+        let mut planes: Vec<&mut [u8]> = planes.chunks_exact_mut(plain.len() / width).collect();
+        lanes::take_apart(plain, rotated.into(), &mut planes);
     }
 
-    #[test]
-    fn floats_are_found_at_any_offset_and_coded_as_planes() {
-        let bf16: Vec<u8> = weights(1 << 20).flat_map(|w| ((w.to_bits() >> 16) as u16).to_le_bytes()).collect();
-        let f32s: Vec<u8> = weights(1 << 19).flat_map(f32::to_le_bytes).collect();
-        let f64s: Vec<u8> = weights(1 << 18).map(|w| f64::from(w) * 1.000_000_1).flat_map(f64::to_le_bytes).collect();
-        for (plain, width, most) in [(bf16, 2, 0.68), (f32s, 4, 0.85), (f64s, 8, 0.93)] {
-            for offset in 0..width {
-                let found = ratio(&plain[offset..], Coding::Planes);
-                assert!(found < most, "width {width} at {offset}: {found}");
-            }
-        }
-    }
-
-    #[test]
-    fn text_is_left_to_zstd_and_noise_to_itself() {
-        assert!(ratio("the same words over and over, ".repeat(10_000).as_bytes(), Coding::Zstd) < 0.01);
-        let mut noise = vec![0; 1 << 20];
-        blake3::Hasher::new().finalize_xof().fill(&mut noise);
-        assert!((ratio(&noise, Coding::Store) - 1.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn a_bomb_stops_at_its_stated_length() {
-        let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 19).unwrap();
-        for length in [0, 1000, limits::CHUNK_BYTES as usize, 64 << 20] {
-            assert!(Coder::new().unwrap().decode(Coding::Zstd, &bomb, &mut vec![0; length]).is_err(), "{length}");
-        }
+    /// Planes of the same length to elements.
+    pub fn put_together(planes: &[u8], width: usize, rotated: bool, plain: &mut [u8]) {
+        let planes: Vec<&[u8]> = planes.chunks_exact(plain.len() / width).collect();
+        lanes::put_together(&planes, 0, rotated.into(), plain);
     }
 }

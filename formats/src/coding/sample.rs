@@ -59,6 +59,14 @@ impl<'a> Sample<'a> {
         })
     }
 
+    /// Whether almost all bytes are such as ASCII text has; of random ones, every third is.
+    pub(super) fn is_text(self) -> bool {
+        let printable = |byte: &u8| u8::from(byte.wrapping_sub(b' ') < 95) | u8::from(*byte == b'\n');
+        let runs = self.bytes.chunks(128);
+        let others = runs.map(|run| run.len() - usize::from(run.iter().map(printable).fold(0, u8::wrapping_add)));
+        others.sum::<usize>() <= self.bytes.len() / 16
+    }
+
     /// How many bytes of each value there are in each lane of eight.
     pub(super) fn lanes(self) -> Lanes {
         let mut lanes = [[0; 256]; EIGHT];
@@ -173,9 +181,10 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Where window `number` of `count` begins in a chunk that is longer than all of them.
+/// Where window `number` of `count` begins in a chunk that is longer than all of them: each stands in the middle of its
+/// part, since the ends of a chunk are where other things are.
 fn begin(number: usize, count: usize, length: usize) -> usize {
-    (length - WINDOW) / (count - 1) * number / EIGHT * EIGHT
+    ((2 * number + 1) * (length / (2 * count)) - WINDOW / 2) / EIGHT * EIGHT
 }
 
 /// How many bytes of the one are those of the other, but for the lowest three bits.

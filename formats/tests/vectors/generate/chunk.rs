@@ -53,6 +53,7 @@ fn planes(kind: &mut Kind) {
     kind.valid("planes_rotated", pairs_of(&turned));
     let edged = coded(b"\x02\x01\0", (store, &low), (constant, b"\x81"), b"\x07\x08");
     kind.valid("planes_at_an_odd_offset", of(Coding::Planes, &odd, &edged));
+    blocks(kind);
 
     for (claim, coded) in [
         ("planes_of_no_width", coded(b"\0\0\0", (store, &low), (constant, b"\x81"), b"")),
@@ -72,6 +73,34 @@ fn planes(kind: &mut Kind) {
     }
     let wide = [b"\x14\0\0".as_slice(), &[0; 100]].concat();
     kind.invalid("planes_without_an_element", pairs_of(&wide));
+}
+
+/// Blocks as quantised weights have them, at offset 5, with 3 bytes behind: 18 or 34 bytes, of which the second is always
+/// 0x2c, a constant, the first always 0x81, a run in a frame, and the rest are stored.
+fn blocks(kind: &mut Kind) {
+    const COUNT: usize = 30;
+    let header = |width: u8| [width, 5, 0];
+    for (claim, width) in [("planes_of_blocks_of_18", 18u8), ("planes_of_blocks_of_34", 34)] {
+        let byte = |block: usize, place: usize| match place {
+            0 => 0x81,
+            1 => 0x2c,
+            _ => (block * 7 + place * 13) as u8,
+        };
+        let places = 0..usize::from(width);
+        let body: Vec<u8> = (0..COUNT).flat_map(|block| places.clone().map(move |place| byte(block, place))).collect();
+        let plane = |place| match place {
+            0 => (2, frame(b"\x20\x1e\xf3\0\0\x81")),
+            1 => (1, vec![0x2c]),
+            _ => (0, (0..COUNT).map(|block| byte(block, place)).collect()),
+        };
+        let planes: Vec<(u8, Vec<u8>)> = places.clone().map(plane).collect();
+        let descriptors =
+            planes.iter().flat_map(|(kind, bytes)| [&[*kind][..], &(bytes.len() as u32).to_le_bytes()].concat());
+        let descriptors: Vec<u8> = descriptors.collect();
+        let planes = planes.iter().map(|(_, bytes)| bytes.as_slice()).collect::<Vec<_>>().concat();
+        let coded = [&header(width), descriptors.as_slice(), b"headsfew", planes.as_slice()].concat();
+        kind.valid(claim, of(Coding::Planes, &[b"heads", body.as_slice(), b"few"].concat(), &coded));
+    }
 }
 
 fn frame(rest: &[u8]) -> Vec<u8> {
