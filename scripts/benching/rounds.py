@@ -5,6 +5,7 @@ import os
 import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from .machine import busy_cores, cores
 from .process import Failed, Job, Usage, measure, output
 from .tools import Cp, Gapvault, Tool, same_content
 
-SETTLE = 0.5
+SETTLE = 0.2
 """Seconds between a `sync` and what is measured."""
 
 
@@ -81,7 +82,7 @@ def fresh(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 class Roofline:
@@ -101,10 +102,11 @@ class Roofline:
 def choose_variant(tool: Tool, sample: Path, scratch: Path) -> None:
     """Tries its variants on a sample, and keeps the fastest."""
     seconds: dict[str, float] = {}
-    for tool.variant in tool.variants():
+    for variant in tool.variants():
+        tool.variant = variant
         with fresh(scratch) as place:
             tool.prepare(place)
-            seconds[tool.variant] = timed(tool.export(sample, place), sample).seconds
+            seconds[variant] = timed(tool.export(sample, place), sample).seconds
     if seconds:
         tool.variant = min(seconds, key=seconds.__getitem__)
         tool.remark = tool.variant
@@ -122,6 +124,8 @@ class Crossing:
         """Those whose stored files `cp` takes in, beside gapvault's import."""
         self.lean = False
         """Whether the stick is emptied once it is imported: for inputs that hardly fit on the disk."""
+        self.backs: Path | None = None
+        """Where what came back is left: creating files takes long beside many that were just deleted."""
         self.roofline: Roofline | None = None
         self.steps = {"export", "verify", "import", "checkout"}
         self.failed: set[str] = set()
@@ -198,13 +202,20 @@ class Crossing:
 
     def checkout(self, tool: Tool, place: Path, compare: bool = False) -> None:
         check_room(place, self.plain)
-        with fresh(place / "back") as back:
-            destination = back / "tree"
-            if not tool.makes_destination:
-                destination.mkdir()
-            self.add("checkout", tool.name, tool.checkout(self.source, place, destination), place)
-            if compare:
-                same_content(self.source, destination)
+        back = Path(tempfile.mkdtemp(dir=self.backs or place))
+        destination = back / "tree"
+        if not tool.makes_destination:
+            destination.mkdir()
+        self.add("checkout", tool.name, tool.checkout(self.source, place, destination), self.carried(tool, place))
+        if compare:
+            same_content(self.source, destination)
+        if not self.backs:
+            shutil.rmtree(back)
+
+    @staticmethod
+    def carried(tool: Tool, place: Path) -> Path:
+        """What a checkout reads."""
+        return place / "cluster" if isinstance(tool, Gapvault) else tool.stored(place)
 
     def checkout_first(self, tool: Tool, place: Path) -> None:
         """What comes back is compared in the first round: a tool that is fast and wrong does not count."""

@@ -76,13 +76,17 @@ class Bench:
 
     def small_files(self) -> None:
         """Many small files, and half as many."""
-        for count in (self.small // 2, self.small):
-            crossing = Crossing(self.results, self.inputs.small(count), self.scratch, f", {count} small files")
-            tar = [peer for peer in self.peers if isinstance(peer, Tar)]
-            crossing.tools = [self.gapvault, *tar]
-            crossing.copied = {tool.name for tool in tar}
-            crossing.steps = {"export", "import", "checkout"}
-            crossing.run(self.rounds)
+        tar = [peer for peer in self.peers if isinstance(peer, Tar)]
+        with fresh(self.scratch) as scratch:
+            (backs := scratch / "backs").mkdir()
+            for count in (self.small // 2, self.small):
+                source, label = self.inputs.small(count), f", {count} small files"
+                crossing = Crossing(self.results, source, scratch / "round", label)
+                crossing.tools = [self.gapvault, *tar]
+                crossing.copied = {tool.name for tool in tar}
+                crossing.steps = {"export", "import", "checkout"}
+                crossing.backs = backs
+                crossing.run(self.rounds)
 
     def alone(self, source: Path, label: str) -> None:
         """gapvault by itself, once, for its memory."""

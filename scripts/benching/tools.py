@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .machine import cores
-from .process import Failed, Job, job, output
+from .process import Failed, Job, Stage, job, output
 
 PASSWORD = "correct horse battery staple"
 
@@ -85,8 +85,9 @@ class Gapvault(Tool):
         self.stored(place).mkdir()
 
     def export(self, source: Path, place: Path, medium: Path | None = None) -> Job:
-        what = ["export", source, "--name", "bench:1", "--tent", "bench", "--to", medium or self.stored(place)]
-        return self.run(place, "lab", *what, *self.export_arguments)
+        to = medium or self.stored(place)
+        what = ["--name", "bench:1", "--tent", "bench", *self.export_arguments]
+        return self.run(place, "lab", "export", source, "--to", to, *what)
 
     def verify(self, place: Path) -> Job:
         return self.run(place, "cluster", "verify", self.stored(place))
@@ -123,24 +124,25 @@ class Tar(Tool):
         self.stored(place).mkdir()
 
     def export(self, source: Path, place: Path) -> Job:
-        age = ["age", "-R", place / "recipient", "-o", self.stored(place) / "archive"]
-        stages = (["tar", "-C", source, "-cf", "-", "."], ["zstd", "-q", "-1", f"-T{cores()}"], age)
-        return job(place, *stages, sync=self.stored(place))
+        packed: Stage = ["tar", "-C", source, "-cf", "-", "."]
+        sealed: Stage = ["age", "-R", place / "recipient", "-o", self.stored(place) / "archive"]
+        return job(place, packed, ["zstd", "-q", "-1", f"-T{cores()}"], sealed, sync=self.stored(place))
 
     def verify(self, place: Path) -> Job:
         return job(place, self.opened(place), ["zstd", "-q", "-t"])
 
     def checkout(self, source: Path, place: Path, destination: Path) -> Job:
-        stages = (self.opened(place), ["zstd", "-q", "-d"], ["tar", "-C", destination, "-xf", "-"])
-        return job(place, *stages, sync=destination)
+        unpacked: Stage = ["tar", "-C", destination, "-xf", "-"]
+        return job(place, self.opened(place), ["zstd", "-q", "-d"], unpacked, sync=destination)
 
-    def opened(self, place: Path) -> list[str | Path]:
+    def opened(self, place: Path) -> Stage:
         return ["age", "-d", "-i", place / "key", self.stored(place) / "archive"]
 
 
 class Restic(Tool):
     name = "restic"
     needs = ("restic",)
+    environment: Mapping[str, str] = {"RESTIC_PASSWORD": PASSWORD}
 
     def version(self) -> str:
         return " ".join(output("restic", "version").split()[:2])
@@ -176,11 +178,10 @@ class Restic(Tool):
     def command(self, place: Path) -> list[str | Path]:
         return ["restic", "-q", "--no-cache", "-r", self.stored(place)]
 
-    environment = {"RESTIC_PASSWORD": PASSWORD}
-
 
 class Rustic(Tool):
     name = "rustic"
+    environment: Mapping[str, str] = {"RUSTIC_PASSWORD": PASSWORD}
 
     def __init__(self, program: str) -> None:
         super().__init__()
@@ -193,7 +194,8 @@ class Rustic(Tool):
         trusting = ["--set-extra-verify", "false"]
         levels = {"no compression": "0", "compression -7": "-7", "compression 1": "1"}
         return {
-            f"{name}, no extra verification": [f"--set-compression={level}", *trusting] for name, level in levels.items()
+            f"{name}, no extra verification": [f"--set-compression={level}", *trusting]
+            for name, level in levels.items()
         }
 
     def prepare(self, place: Path) -> None:
@@ -213,8 +215,6 @@ class Rustic(Tool):
     def command(self, place: Path) -> list[str | Path]:
         return [self.needs[0], "--no-progress", "--log-level", "warn", "--no-cache", "-r", self.stored(place)]
 
-    environment = {"RUSTIC_PASSWORD": PASSWORD}
-
 
 class Borg(Tool):
     name = "borg"
@@ -224,15 +224,14 @@ class Borg(Tool):
         return {f"--compression {method}": ["--compression", method] for method in ("lz4", "none")}
 
     def prepare(self, place: Path) -> None:
-        command = ["borg", "init", "-e", "repokey-blake2", self.stored(place)]
-        output(*command, environment=self.environment(place))
+        output("borg", "init", "-e", "repokey-blake2", self.stored(place), environment=self.environment(place))
 
     def export(self, source: Path, place: Path) -> Job:
         command = ["borg", "create", "--files-cache", "disabled", *self.settings(), f"{self.stored(place)}::a", "."]
         return job(source, command, environment=self.environment(place), sync=place)
 
     def verify(self, place: Path) -> Job:
-        command = ["borg", "check", "--verify-data", self.stored(place)]
+        command: Stage = ["borg", "check", "--verify-data", self.stored(place)]
         return job(place, command, environment=self.environment(place))
 
     def checkout(self, source: Path, place: Path, destination: Path) -> Job:

@@ -143,12 +143,12 @@ def synthetic(model: Path, folder: Path, size: int) -> None:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         tasks = [
             pool.submit(write_shard, folder / name, shard, drawn, seed)
-            for seed, (name, shard) in enumerate(zip(names, shards))
+            for seed, (name, shard) in enumerate(zip(names, shards, strict=True))
             if shard
         ]
         for task in tasks:
             task.result()
-    weight_map = {tensor: name for name, shard in zip(names, shards) for tensor in shard}
+    weight_map = {tensor: name for name, shard in zip(names, shards, strict=True) for tensor in shard}
     index = {"metadata": {"total_size": 2 * total}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
