@@ -24,6 +24,7 @@ mod readme;
 mod roles;
 mod round_trip;
 mod source;
+mod stock_age;
 mod stock_tools;
 mod tamper_admission;
 mod tamper_extras;
