@@ -1,19 +1,19 @@
 //! How fast an export could be at most: the primitives that every chunk passes, without files, channels or waiting.
 //!
-//! usage: `cargo bench --bench roofline [-- FILE [THREADS]]`
+//! usage: `cargo bench --bench roofline [-- FILE [THREADS]]`, with the whole path of FILE
 //!
-//! FILE gives the bytes (the first 512 MiB of it, best bf16 weights; without one, some are made), in chunks of 4 MiB. Each primitive is
-//! timed alone, then the chain of all of them, on one thread and on THREADS (all that the machine runs at once). Every
-//! rate is in GB of *plain* bytes a second, also where fewer bytes are handled, so that the inverse rates of the links
-//! add up to the inverse rate of the chain. Prints one JSON object.
+//! FILE gives the bytes, best bf16 weights (up to 512 MiB of them; without a file, some are made), in chunks of 4 MiB.
+//! The chain of all primitives is timed, and each of them alone, on one thread and on THREADS (as many as the machine
+//! runs at once). Every rate is in GB of *plain* bytes a second, also where fewer bytes are handled, so that the inverse
+//! rates of the links add up to the inverse rate of the chain. Prints one JSON object.
 
-use gapvault_formats::agefile::{Identity, Recipient, SealWriter};
+use gapvault_formats::agefile::{BLOCK, BlockSealer, Identity};
 use gapvault_formats::coding::{Coder, Coding};
 use gapvault_formats::ids::TentKey;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -49,10 +49,11 @@ struct Chunk<'a> {
 struct Worker {
     coder: Coder,
     key: TentKey,
-    recipient: Recipient,
+    sealer: BlockSealer,
+    /// How many blocks it has sealed.
+    blocks: u64,
     plain: Vec<u8>,
     coded: Vec<u8>,
-    sealed: Vec<u8>,
     proof: Vec<u8>,
     /// Time spent, by link.
     spent: [Duration; 7],
@@ -63,21 +64,20 @@ impl Worker {
         Ok(Self {
             coder: Coder::new()?,
             key: TentKey::from_bytes([7; 32]),
-            recipient: Identity::generate().recipient(),
+            sealer: BlockSealer::new([&Identity::generate().recipient()]).map_err(io::Error::other)?,
+            blocks: 0,
             plain: vec![0; CHUNK],
             coded: Vec::new(),
-            sealed: Vec::new(),
             proof: Vec::new(),
             spent: [Duration::ZERO; 7],
         })
     }
 
-    /// Puts a chunk into the state in which `link` finds it.
-    fn prepare(&mut self, link: Link, chunk: &Chunk<'_>) -> io::Result<()> {
+    /// Puts a chunk into the state in which any link can find it.
+    fn prepare(&mut self, chunk: &Chunk<'_>) {
         self.plain.clear();
         self.plain.extend_from_slice(chunk.plain);
         self.coded.clone_from(&chunk.coded);
-        if matches!(link, Link::HashSealed) { self.link(Link::Seal, chunk) } else { Ok(()) }
     }
 
     fn timed(&mut self, link: Link, chunk: &Chunk<'_>) -> io::Result<()> {
@@ -97,13 +97,14 @@ impl Worker {
             Link::ChunkId => drop(black_box(self.key.chunk_id(&self.plain))),
             Link::Code => drop(black_box(self.coder.encode(&self.plain, &mut self.coded)?)),
             Link::Seal => {
-                self.sealed.clear();
-                let sealed = std::mem::take(&mut self.sealed);
-                let mut writer = SealWriter::new(sealed, [&self.recipient]).map_err(io::Error::other)?;
-                writer.write_all(&self.coded)?;
-                self.sealed = writer.finish()?;
+                // In place, as if each chunk ended a file: only a last block may be short.
+                for block in self.coded.chunks_mut(BLOCK) {
+                    let last = block.len() < BLOCK;
+                    black_box(self.sealer.seal(self.blocks, last, block).map_err(io::Error::other)?);
+                    self.blocks += 1;
+                }
             }
-            Link::HashSealed => drop(black_box(Sha256::digest(&self.sealed))),
+            Link::HashSealed => drop(black_box(Sha256::digest(&self.coded))),
             Link::Prove => {
                 let length = self.plain.len() as u32;
                 self.coder.decode(chunk.coding, &self.coded, length, &mut self.proof).map_err(io::Error::other)?;
@@ -151,10 +152,10 @@ fn share(
     })
 }
 
-/// Time per chunk set of one link by itself, as if its threads did nothing else.
+/// How long one link takes for all chunks, if the threads do nothing else.
 fn alone(threads: usize, chunks: &[Chunk<'_>], link: Link) -> io::Result<Duration> {
     let pass = share(threads, chunks, |worker, chunk| {
-        worker.prepare(link, chunk)?;
+        worker.prepare(chunk);
         worker.timed(link, chunk)
     })?;
     Ok(pass.spent[link as usize] / threads as u32)
@@ -180,7 +181,10 @@ fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let mut bytes = Vec::new();
     match arguments.next() {
-        Some(path) => drop(File::open(path)?.take(MOST as u64).read_to_end(&mut bytes)?),
+        Some(path) => {
+            let file = File::open(&path).map_err(|e| io::Error::new(e.kind(), format!("{path}: {e}")))?;
+            file.take(MOST as u64).read_to_end(&mut bytes)?;
+        }
         None => bytes = made_weights(),
     }
     let threads = match arguments.next() {
