@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from pathlib import Path
 
 TELLING_FLAGS = {"sha_ni", "avx2", "avx512f", "vaes", "sha2", "aes", "asimd"}
@@ -37,14 +36,7 @@ def file_system(folder: Path) -> str:
     return found
 
 
-def busy_cores(seconds: float = 1.0) -> float:
-    """How many cores are at work for others while this process sleeps."""
-
-    def spent() -> float:
-        """Ticks of user, nice, system, interrupts and what the host stole; not idle and waiting."""
-        numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-        return sum(numbers[:3]) + sum(numbers[5:8])
-
-    before = spent()
-    time.sleep(seconds)
-    return (spent() - before) / os.sysconf("SC_CLK_TCK") / seconds
+def cpu_seconds() -> float:
+    """What all cores worked so far, for everybody: not idle, not waiting; with what the host took from them."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return (sum(ticks[:3]) + sum(ticks[5:8])) / os.sysconf("SC_CLK_TCK")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from .machine import cpu_seconds
+
 Stage = Sequence[str | Path]
 """A program and its arguments."""
 
@@ -41,6 +43,8 @@ class Usage:
     """Seconds of CPU, of all its processes together."""
     peak: int
     """Most bytes resident: of a pipeline, the sum of what each of its processes had at most."""
+    others: float = 0.0
+    """How many cores worked for other processes meanwhile, or for the kernel on its own."""
 
 
 def job(folder: Path, *stages: Stage, environment: Mapping[str, str] | None = None, sync: Path | None = None) -> Job:
@@ -52,10 +56,11 @@ def job(folder: Path, *stages: Stage, environment: Mapping[str, str] | None = No
 
 
 def measure(task: Job) -> Usage:
-    began = time.monotonic()
+    began, worked = time.monotonic(), cpu_seconds()
     usages = [run_pipeline(pipeline, task) for pipeline in task.pipelines]
-    seconds = time.monotonic() - began
-    return Usage(seconds, sum(usage.cpu for usage in usages), max(usage.peak for usage in usages))
+    seconds, worked = time.monotonic() - began, cpu_seconds() - worked
+    cpu = sum(usage.cpu for usage in usages)
+    return Usage(seconds, cpu, max(usage.peak for usage in usages), max(worked - cpu, 0) / seconds)
 
 
 def run_pipeline(pipeline: Pipeline, task: Job) -> Usage:

@@ -55,6 +55,24 @@ def row_of(results: Results, table: str, name: str) -> list[str]:
     ]
 
 
+def disturbance(results: Results) -> str:
+    """A warning if other processes took much of the machine while something was measured."""
+    samples = [
+        (usage.others, f"{table}: {row}")
+        for table, rows in results.samples.items()
+        for row, usages in rows.items()
+        for usage in usages
+    ]
+    worst, where = max(samples, default=(0.0, ""))
+    if worst < 0.5:
+        return ""
+    disturbed = sum(others >= 0.5 for others, _ in samples)
+    return (
+        f"warning: others kept half a core or more busy in {disturbed} of {len(samples)} measurements, at most "
+        f"{worst:.1f} cores ({where}): measure again when the machine is quiet"
+    )
+
+
 def tools(used: Sequence[Tool]) -> str:
     return "\n".join(f"- {tool.name}: {'; '.join(filter(None, (tool.version(), tool.remark)))}" for tool in used)
 
@@ -91,7 +109,7 @@ class Target:
         if self.value is None or math.isnan(self.value):
             return f"not measured  {self.text}: {relation} {self.limit:g}"
         reached = self.value >= self.limit if self.at_least else self.value <= self.limit
-        return f"{'reached' if reached else 'NOT REACHED':12}  {self.text}: {self.value:.3g}, {relation} {self.limit:g}"
+        return f"{'reached' if reached else 'NOT REACHED':12}  {self.text}: {self.value:.4g}, {relation} {self.limit:g}"
 
 
 def targets(results: Results) -> Iterator[Target]:

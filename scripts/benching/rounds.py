@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .inputs import NoRoom, check_room
-from .machine import busy_cores, cores
+from .machine import cores
 from .process import Failed, Job, Usage, measure, output
 from .tools import Cp, Gapvault, Tool, same_content
 
@@ -36,8 +36,6 @@ class Results:
     rooflines: list[dict[str, Any]] = field(default_factory=list)
     ratios: dict[str, float] = field(default_factory=dict)
     """Stored by plain bytes, without padding, for each input."""
-    busy: float = 0.0
-    """The most that other processes were seen to take, in cores."""
 
     def add(self, table: str, row: str, usage: Usage) -> None:
         self.samples.setdefault(table, {}).setdefault(row, []).append(usage)
@@ -129,13 +127,15 @@ class Crossing:
         self.roofline: Roofline | None = None
         self.steps = {"export", "verify", "import", "checkout"}
         self.failed: set[str] = set()
+        self.turned = False
+        """Whether this round goes the other way."""
         self.plain = bytes_in(source)
 
     def run(self, rounds: int) -> None:
         for number in range(rounds):
-            self.results.busy = max(self.results.busy, busy_cores())
             print(f"{self.source.name}: round {number + 1} of {rounds}", file=sys.stderr)
-            tools = self.tools if number % 2 == 0 else self.tools[::-1]
+            self.turned = number % 2 == 1
+            tools = self.tools[::-1] if self.turned else self.tools
             with fresh(self.scratch) as scratch:
                 places = {tool.name: scratch / f"{order}" for order, tool in enumerate(tools)}
                 self.round(tools, places, compare=number == 0)
@@ -145,8 +145,8 @@ class Crossing:
             self.attempt("prepare", tool, self.prepare, places)
         for number, tool in enumerate(tools):
             # In the middle of the exports: no farther from gapvault's in one round than in the next.
-            if number == len(tools) // 2 and self.roofline:
-                self.results.rooflines.append(self.roofline.measure())
+            if number == len(tools) // 2:
+                self.measure_roofline()
             self.attempt("export", tool, self.export, places)
         if "verify" in self.steps:
             for tool in tools:
@@ -157,6 +157,13 @@ class Crossing:
         if "checkout" in self.steps:
             for tool in tools:
                 self.attempt("checkout", tool, self.checkout_first if compare else self.checkout, places)
+
+    def measure_roofline(self) -> None:
+        try:
+            if self.roofline:
+                self.results.rooflines.append(self.roofline.measure())
+        except Failed as fault:
+            self.results.fail("roofline", fault)
 
     def attempt(self, step: str, tool: Tool, action: Callable[[Tool, Path], object], places: dict[str, Path]) -> None:
         """A tool that fails is left out from then on; the others go on."""
@@ -190,15 +197,22 @@ class Crossing:
 
     def take_in(self, tool: Tool, place: Path) -> None:
         """gapvault's import, and `cp` of the same files."""
-        stored = tool.stored(place)
+        for way in (self.import_own, self.copy_stored) if self.turned else (self.copy_stored, self.import_own):
+            way(tool, place)
+        if self.lean:
+            shutil.rmtree(tool.stored(place))
+
+    def import_own(self, tool: Tool, place: Path) -> None:
+        if isinstance(tool, Gapvault):
+            check_room(place, bytes_in(tool.stored(place)))
+            self.add("import", tool.name, tool.take_in(place), tool.stored(place))
+
+    def copy_stored(self, tool: Tool, place: Path) -> None:
         if "import" in self.steps and tool.name in self.copied:
             with fresh(place / "copied") as copied:
-                self.add("import", f"cp of {tool.name}'s files", Cp.copy(stored, copied), stored)
-        if isinstance(tool, Gapvault):
-            check_room(place, bytes_in(stored))
-            self.add("import", tool.name, tool.take_in(place), stored)
-            if self.lean:
-                shutil.rmtree(stored)
+                self.add(
+                    "import", f"cp of {tool.name}'s files", Cp.copy(tool.stored(place), copied), tool.stored(place)
+                )
 
     def checkout(self, tool: Tool, place: Path, compare: bool = False) -> None:
         check_room(place, self.plain)
