@@ -78,6 +78,8 @@ pub(super) struct PackStream<'a> {
     open: Option<FullPack>,
     /// Bytes of the stream so far.
     length: u64,
+    /// The same without its padding, once it is finished.
+    pub(super) content: u64,
     /// The chunk table, in stream order.
     pub(super) rows: Vec<ChunkRow>,
     /// For each slot of the chunk table, its row.
@@ -93,7 +95,7 @@ impl<'a> PackStream<'a> {
         to_medium: crossbeam_channel::Sender<SealedPack>,
     ) -> Self {
         let (rows, row_of_slot) = (Vec::new(), Vec::new());
-        Self { recipient, pack_size, buffers, stop, to_medium, open: None, length: 0, rows, row_of_slot }
+        Self { recipient, pack_size, buffers, stop, to_medium, open: None, length: 0, content: 0, rows, row_of_slot }
     }
 
     /// Appends a chunk that was given `slot`; its offset is settled here. Packs that it fills are added to `full`: the
@@ -116,20 +118,19 @@ impl<'a> PackStream<'a> {
         self.write(coded, full)
     }
 
-    /// Pads the stream and hands on the last packs. Gives the stream's length without its padding.
-    pub(super) fn finish(&mut self) -> Result<u64, ExportError> {
+    /// Pads the stream; the last packs are added to `full`.
+    pub(super) fn finish(&mut self, full: &mut Vec<FullPack>) -> Result<(), ExportError> {
         let length = self.length;
         let zeros = [0; BLOCK];
         let mut left = padding::padded(length) - length;
-        let mut full = Vec::new();
         while left > 0 {
             let part = left.min(zeros.len() as u64);
-            self.write(&zeros[..part as usize], &mut full)?;
+            self.write(&zeros[..part as usize], full)?;
             left -= part;
         }
         full.extend(self.open.take());
-        self.hand_on(&mut full)?;
-        Ok(length)
+        self.content = length;
+        Ok(())
     }
 
     fn write(&mut self, mut bytes: &[u8], full: &mut Vec<FullPack>) -> Result<(), ExportError> {

@@ -60,7 +60,7 @@ pub(super) fn run(
     observer: &dyn Observer,
 ) -> Result<Content, ExportError> {
     let pack_size = plan.request.options.pack_size;
-    let Shape { threads, places, packs } = plan.shape;
+    let Shape { places, packs, .. } = plan.shape;
     let stop = Stop::new(observer);
     let (plain, coded) = (Buffers::new(places, Vec::new), Buffers::new(places, Vec::new));
     // A stream is not longer than its packs, and a pack is at most 1 GiB.
@@ -81,37 +81,23 @@ pub(super) fn run(
         files: Mutex::new(vec![empty; source.files().count()]),
         observer,
     };
-    let (finished, files, subjects) = std::thread::scope(|scope| {
+    let (stream, files, packs) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_packs(&sealed, target, &packs, &stop));
-        read_and_work(&shared, works, to_workers, threads, &stop);
+        read_and_work(&shared, works, to_workers, &stop);
         let Shared { stream, files, to_medium, .. } = shared;
+        let PackStream { content, rows, row_of_slot, .. } = stream.into_consumer();
         // The writer ends when nobody can send it anything more.
         drop(to_medium);
-        let finished = finish(stream.into_consumer(), &stop);
-        let subjects = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (finished, files, subjects)
+        let packs = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        ((content, rows, row_of_slot), files, packs)
     });
-    let finished = finished.map_err(|error| stop.fail(error)).unwrap_or_default();
     stop.into_result(ExportError::Interrupted)?;
-    let Finished { length, rows, row_of_slot } = finished;
+    let (stream, rows, row_of_slot) = stream;
     let mut files = files.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     for chunk in files.iter_mut().flat_map(|file| &mut file.chunks) {
         *chunk = row_of_slot[*chunk as usize];
     }
-    Ok(Content { stream: length, rows, files, packs: subjects })
-}
-
-/// What the stream came to.
-#[derive(Default)]
-struct Finished {
-    length: u64,
-    rows: Vec<ChunkRow>,
-    row_of_slot: Vec<u32>,
-}
-
-fn finish(mut stream: PackStream<'_>, stop: &Stop<'_, ExportError>) -> Result<Finished, ExportError> {
-    let length = if stop.is_stopped() { 0 } else { stream.finish()? };
-    Ok(Finished { length, rows: stream.rows, row_of_slot: stream.row_of_slot })
+    Ok(Content { stream, rows, files, packs })
 }
 
 /// Runs the reader and the workers to their end.
@@ -119,9 +105,9 @@ fn read_and_work(
     shared: &Shared<'_>,
     works: crossbeam_channel::Receiver<Work>,
     to_workers: crossbeam_channel::Sender<Work>,
-    threads: usize,
     stop: &Stop<'_, ExportError>,
 ) {
+    let Shape { threads, lanes, .. } = shared.plan.shape;
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let works = works.clone();
@@ -131,7 +117,7 @@ fn read_and_work(
                 }
             });
         }
-        if let Err(error) = read_all(shared.source, (shared.plain, shared.coded), stop, &to_workers) {
+        if let Err(error) = read_all(shared.source, lanes, (shared.plain, shared.coded), stop, &to_workers) {
             stop.fail(error);
         }
         // Closed, the channel lets the workers end.

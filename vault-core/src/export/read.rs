@@ -8,6 +8,7 @@ use crate::pool::{Buffers, Stop};
 use gapvault_formats::cut::{Cutter, LONGEST, safetensors_plan};
 use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(super) enum What {
     },
     /// Small files, one after the other, each of them one chunk: the number of each among all files, and its length.
     Files(Vec<(usize, usize)>),
+    /// None: there is nothing more.
+    End,
 }
 
 /// A file that is being hashed, chunk by chunk in order.
@@ -63,16 +66,19 @@ const SMALL: u64 = gapvault_formats::cut::SHORTEST as u64;
 const TOGETHER: usize = 1 << 20;
 const FILES: usize = 1024;
 
-/// Reads all files of `source` and sends their chunks off. Empty files send none.
+/// Reads all files of `source` and sends their chunks off, then that this is all. Empty files send none.
+///
+/// A file is hashed by one thread at a time, so chunks of `lanes` large files are sent in turn.
 pub(super) fn read_all(
     source: &Source,
+    lanes: usize,
     buffers: (&Buffers<Vec<u8>>, &Buffers<Vec<u8>>),
     stop: &Stop<'_, ExportError>,
     to_workers: &crossbeam_channel::Sender<Work>,
 ) -> Result<(), ExportError> {
-    let mut reader = Reader { buffers, stop, to_workers, ahead: Ahead::default(), number: 0 };
-    // `None` from any of them: everybody stops.
-    let _ = reader.read_files(source)?;
+    let mut reader = Reader { buffers, stop, to_workers, spare: Vec::new(), number: 0 };
+    // `None`: everybody stops.
+    let _ = reader.read_files(source, lanes)?;
     Ok(())
 }
 
@@ -80,35 +86,51 @@ struct Reader<'a> {
     buffers: (&'a Buffers<Vec<u8>>, &'a Buffers<Vec<u8>>),
     stop: &'a Stop<'a, ExportError>,
     to_workers: &'a crossbeam_channel::Sender<Work>,
-    ahead: Ahead,
+    /// Memory of files that were read.
+    spare: Vec<Ahead>,
     number: u64,
 }
 
-/// `None`: everybody stops.
-type Going<T> = Result<Option<T>, ExportError>;
-
 impl Reader<'_> {
-    fn read_files(&mut self, source: &Source) -> Going<()> {
-        let mut together: Option<Small> = None;
-        for (index, file) in source.files().enumerate().filter(|(_, file)| file.state.size > 0) {
-            if self.stop.is_stopped() {
-                return Ok(None);
-            }
-            if file.state.size > SMALL {
-                if self.send_small(together.take()).is_none() || self.read_large(index, file)?.is_none() {
+    /// `None` when everybody stops.
+    fn read_files(&mut self, source: &Source, lanes: usize) -> Result<Option<()>, ExportError> {
+        let mut files = source.files().enumerate().filter(|(_, file)| file.state.size > 0).fuse();
+        let mut small: Option<Small> = None;
+        let mut large: VecDeque<Large<'_>> = VecDeque::new();
+        loop {
+            while large.len() < lanes
+                && let Some((index, file)) = files.next()
+            {
+                if file.state.size > SMALL {
+                    large.push_back(Large::open(index, file, self.spare.pop().unwrap_or_default())?);
+                    continue;
+                }
+                let Some(mut together) = small.take().or_else(|| self.take()) else { return Ok(None) };
+                together.read(index, file)?;
+                if together.plain.len() < TOGETHER && together.files.len() < FILES {
+                    small = Some(together);
+                } else if self.send_small(together).is_none() {
                     return Ok(None);
                 }
-                continue;
             }
-            let Some(mut small) = together.take().or_else(|| self.take()) else { return Ok(None) };
-            small.read(index, file)?;
-            if small.plain.len() < TOGETHER && small.files.len() < FILES {
-                together = Some(small);
-            } else if self.send_small(Some(small)).is_none() {
+            let Some(mut file) = large.pop_front() else { break };
+            let Some(Small { mut plain, coded, .. }) = self.take() else { return Ok(None) };
+            let what = file.read(&mut plain)?;
+            if self.send(plain, coded, what).is_none() {
                 return Ok(None);
             }
+            if file.left > 0 {
+                large.push_back(file);
+            } else {
+                self.spare.push(file.ahead);
+            }
         }
-        Ok(self.send_small(together))
+        if let Some(together) = small
+            && self.send_small(together).is_none()
+        {
+            return Ok(None);
+        }
+        Ok(self.send(Vec::new(), Vec::new(), What::End))
     }
 
     /// Buffers for a piece of work.
@@ -118,18 +140,32 @@ impl Reader<'_> {
         Some(Small { plain, coded, files: Vec::new() })
     }
 
+    fn send_small(&mut self, Small { plain, coded, files }: Small) -> Option<()> {
+        self.send(plain, coded, What::Files(files))
+    }
+
     fn send(&mut self, plain: Vec<u8>, coded: Vec<u8>, what: What) -> Option<()> {
         let work = Work { number: self.number, plain, coded, what };
         self.number += 1;
         self.stop.send(self.to_workers, work).then_some(())
     }
+}
 
-    fn send_small(&mut self, small: Option<Small>) -> Option<()> {
-        let Some(Small { plain, coded, files }) = small else { return Some(()) };
-        self.send(plain, coded, What::Files(files))
-    }
+/// A file that is read chunk by chunk.
+struct Large<'a> {
+    source: &'a FileSource,
+    file: File,
+    cutter: Cutter,
+    ahead: Ahead,
+    /// Bytes that no chunk has yet.
+    left: u64,
+    /// Chunks so far.
+    part: u64,
+    task: Arc<FileTask>,
+}
 
-    fn read_large(&mut self, index: usize, source: &FileSource) -> Going<()> {
+impl<'a> Large<'a> {
+    fn open(index: usize, source: &'a FileSource, mut ahead: Ahead) -> Result<Self, ExportError> {
         let failed = || FsError::at("can't read", &source.path);
         let mut file = open(source)?;
         let cutter = match safetensors_plan(&file, source.state.size).map_err(failed())? {
@@ -137,31 +173,30 @@ impl Reader<'_> {
             None => Cutter::Content,
         };
         file.rewind().map_err(failed())?;
-        let going_on = self.cut(index, source, &file, cutter)?;
-        expect_unchanged(source, &file)?;
-        Ok(going_on)
+        ahead.clear();
+        let task = Arc::new(FileTask { index, lane: Lane::new(FileState::default()) });
+        Ok(Self { source, file, cutter, ahead, left: source.state.size, part: 0, task })
     }
 
-    fn cut(&mut self, index: usize, source: &FileSource, file: &File, mut cutter: Cutter) -> Going<()> {
-        let task = Arc::new(FileTask { index, lane: Lane::new(FileState::default()) });
-        let (mut left, mut part) = (source.state.size, 0);
-        self.ahead.clear();
-        while left > 0 {
-            let Some(Small { mut plain, coded, .. }) = self.take() else { return Ok(None) };
-            let read = match cutter.settled_length(left) {
-                Some(length) => file.take(length as u64).read_to_end(&mut plain).map(|read| read == length),
-                None => self.ahead.cut(file, left, &mut cutter, &mut plain),
-            };
-            if !read.map_err(FsError::at("can't read", &source.path))? {
-                return Err(SourceError::Changed { path: source.path.clone() }.into());
+    /// Reads the next chunk into `plain`; after the last the file must still be as it was.
+    fn read(&mut self, plain: &mut Vec<u8>) -> Result<What, ExportError> {
+        let read = match self.cutter.settled_length(self.left) {
+            Some(length) => {
+                plain.reserve(length);
+                (&self.file).take(length as u64).read_to_end(plain).map(|read| read == length)
             }
-            left -= plain.len() as u64;
-            if self.send(plain, coded, What::Chunk { task: task.clone(), part, last: left == 0 }).is_none() {
-                return Ok(None);
-            }
-            part += 1;
+            None => self.ahead.cut(&self.file, self.left, &mut self.cutter, plain),
+        };
+        if !read.map_err(FsError::at("can't read", &self.source.path))? {
+            return Err(SourceError::Changed { path: self.source.path.clone() }.into());
         }
-        Ok(Some(()))
+        self.left -= plain.len() as u64;
+        self.part += 1;
+        let last = self.left == 0;
+        if last {
+            expect_unchanged(self.source, &self.file)?;
+        }
+        Ok(What::Chunk { task: self.task.clone(), part: self.part - 1, last })
     }
 }
 

@@ -12,12 +12,15 @@ pub(super) struct Shape {
     pub(super) places: usize,
     /// Packs in memory.
     pub(super) packs: usize,
+    /// Large files that are read in turn.
+    pub(super) lanes: usize,
 }
 
 /// What the program itself, its reader and its writer take.
 const BASE: u64 = 32 << 20;
-/// A place is two buffers of a chunk's size; a worker has three more and its zstd contexts.
+/// A place is two buffers of a chunk's size; a worker has three more and its zstd contexts; a lane reads ahead.
 const PLACE: u64 = 2 * LONGEST as u64;
+const LANE: u64 = 2 * LONGEST as u64;
 const WORKER: u64 = 4 * LONGEST as u64;
 
 impl Shape {
@@ -26,7 +29,9 @@ impl Shape {
     pub(super) fn new(options: ExportOptions) -> Result<Self, u64> {
         let threads = options.threads.max(1);
         // Sealing is a fourth of the work, and each seals a pack of his own; one pack fills meanwhile, one is written.
-        let mut shape = Self { threads, places: 2 * threads + 2, packs: 2 + threads.div_ceil(4) };
+        // One thread hashes as fast as four of them do everything.
+        let fourth = threads.div_ceil(4);
+        let mut shape = Self { threads, places: 2 * threads + 2, packs: 2 + fourth, lanes: fourth };
         let Some(most) = options.memory else { return Ok(shape) };
         while shape.memory(options.pack_size) > most {
             if shape.places > shape.threads + 2 {
@@ -35,6 +40,7 @@ impl Shape {
                 shape.packs -= 1;
             } else if shape.threads > 1 {
                 shape.threads -= 1;
+                shape.lanes = shape.threads.div_ceil(4);
             } else {
                 return Err(shape.memory(options.pack_size));
             }
@@ -45,7 +51,7 @@ impl Shape {
     /// Bytes, without the tables that grow with the number of chunks and files.
     fn memory(self, pack_size: u64) -> u64 {
         let packs = self.packs as u64 * FullPack::longest(pack_size);
-        BASE + self.places as u64 * PLACE + self.threads as u64 * WORKER + packs
+        BASE + self.places as u64 * PLACE + self.lanes as u64 * LANE + self.threads as u64 * WORKER + packs
     }
 }
 
@@ -72,7 +78,7 @@ mod tests {
                 Err(least) => {
                     assert!(least > most << 20);
                     let shape = Shape::new(options(16, Some(least))).unwrap();
-                    assert_eq!(shape, Shape { threads: 1, places: 3, packs: 2 });
+                    assert_eq!(shape, Shape { threads: 1, places: 3, packs: 2, lanes: 1 });
                 }
             }
         }

@@ -24,7 +24,7 @@ pub(super) struct Shared<'a> {
     pub(super) coded: &'a Buffers<Vec<u8>>,
     /// Every chunk id seen so far, in the order in which workers came upon them.
     pub(super) slots: Mutex<HashMap<ChunkId, u32>>,
-    pub(super) stream: Lane<(Vec<NewChunk>, Vec<u8>), PackStream<'a>>,
+    pub(super) stream: Lane<Coded, PackStream<'a>>,
     pub(super) to_medium: crossbeam_channel::Sender<SealedPack>,
     pub(super) files: Mutex<Vec<FileContent>>,
     pub(super) observer: &'a dyn Observer,
@@ -34,6 +34,14 @@ pub(super) struct Shared<'a> {
 pub(super) struct NewChunk {
     slot: u32,
     row: ChunkRow,
+}
+
+/// What goes to the stream.
+pub(super) enum Coded {
+    /// Chunks, one after the other.
+    Chunks(Vec<NewChunk>, Vec<u8>),
+    /// Nothing more.
+    End,
 }
 
 /// Does what comes until there is nothing more.
@@ -49,6 +57,7 @@ pub(super) fn work(
         match what {
             What::Chunk { task, part, last } => worker.chunk(number, plain, coded, &task, part, last)?,
             What::Files(files) => worker.files(number, plain, coded, &files)?,
+            What::End => worker.append(number, Coded::End)?,
         }
         for pack in worker.full.drain(..) {
             stop.send(&shared.to_medium, pack.seal()?);
@@ -79,7 +88,7 @@ impl Worker<'_, '_> {
         last: bool,
     ) -> Result<(), ExportError> {
         let (slot, new) = self.code(&plain, &mut coded, task.index)?;
-        self.append(number, new.into_iter().collect(), coded)?;
+        self.append(number, Coded::Chunks(new.into_iter().collect(), coded))?;
         task.lane.submit(part, FilePart { plain, slot, last }, |state, part| {
             state.hasher.update(&part.plain);
             state.slots.push(part.slot);
@@ -117,7 +126,7 @@ impl Worker<'_, '_> {
         }
         self.small = small;
         self.shared.plain.give_back(plain);
-        self.append(number, all_new, coded)?;
+        self.append(number, Coded::Chunks(all_new, coded))?;
         let mut known = lock(&self.shared.files);
         for (index, content) in contents {
             known[index] = content;
@@ -139,10 +148,14 @@ impl Worker<'_, '_> {
         Ok((slot, Some(NewChunk { slot, row: row(id, coding, coded.len(), plain.len()) })))
     }
 
-    /// Hands coded chunks, one after the other in `coded`, to the stream.
-    fn append(&mut self, number: u64, chunks: Vec<NewChunk>, coded: Vec<u8>) -> Result<(), ExportError> {
+    /// Hands coded chunks, or that there are no more, to the stream.
+    fn append(&mut self, number: u64, coded: Coded) -> Result<(), ExportError> {
         let full = &mut self.full;
-        self.shared.stream.submit(number, (chunks, coded), |stream, (chunks, coded)| {
+        self.shared.stream.submit(number, coded, |stream, coded| {
+            let (chunks, coded) = match coded {
+                Coded::Chunks(chunks, coded) => (chunks, coded),
+                Coded::End => return stream.finish(full),
+            };
             let mut rest = coded.as_slice();
             for NewChunk { slot, row } in chunks {
                 let (bytes, after) = rest.split_at(row.stored as usize);
