@@ -73,6 +73,8 @@ struct Told<'a> {
     #[serde(flatten)]
     exported: &'a Exported,
     plain_bytes: u64,
+    coded_bytes: u64,
+    padding_bytes: u64,
     packs: u64,
     chunks: u64,
     unique_chunks: u64,
@@ -108,13 +110,14 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let seconds = begun.elapsed().as_secs_f64();
     let plain_bytes = outcome.exported.artifacts.iter().map(|a| a.bytes).sum();
     let human = human(&outcome, plain_bytes, seconds);
-    let Outcome { exported, path, packs, chunks, unique_chunks } = &outcome;
-    let (path, packs, chunks, unique_chunks) = (path.clone(), *packs, *chunks, *unique_chunks);
-    ui.result(&Told { path, exported, plain_bytes, packs, chunks, unique_chunks, seconds }, &human)
+    let Outcome { exported, path, packs, coded, padding, chunks, unique_chunks } = outcome;
+    let (exported, coded_bytes, padding_bytes) = (&exported, coded, padding);
+    let told = Told { path, exported, plain_bytes, coded_bytes, padding_bytes, packs, chunks, unique_chunks, seconds };
+    ui.result(&told, &human)
 }
 
 fn human(outcome: &Outcome, plain: u64, seconds: f64) -> String {
-    let Outcome { exported, path, packs, .. } = outcome;
+    let Outcome { exported, path, packs, padding, .. } = outcome;
     let destinations: Vec<_> = exported.destinations.iter().map(ToString::to_string).collect();
     let moved: Vec<_> =
         exported.artifacts.iter().map(|a| format!("{} ({})", a.artifact, count(a.files, "file"))).collect();
@@ -122,7 +125,7 @@ fn human(outcome: &Outcome, plain: u64, seconds: f64) -> String {
     let rate = (plain as f64 / seconds.max(1e-9)) as u64;
     format!(
         "exported {} from tent {} to {}\n  bundle   {}\n  folder   {}\n  number   {}, to be imported before {}\n  \
-         size     {} in {}, from {} plain; {seconds:.1} s, {}/s\n",
+         size     {} in {}, {} of it padding, from {} plain; {seconds:.1} s, {}/s\n",
         moved.join(", "),
         exported.tent,
         destinations.join(", "),
@@ -132,6 +135,7 @@ fn human(outcome: &Outcome, plain: u64, seconds: f64) -> String {
         exported.expires,
         bytes(exported.size),
         count(*packs, "pack"),
+        bytes(*padding),
         bytes(plain),
         bytes(rate),
     )

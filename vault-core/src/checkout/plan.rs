@@ -2,6 +2,7 @@
 
 use super::files;
 use crate::bundle::{ChunkRow, Entry, FileEntry};
+use std::collections::VecDeque;
 
 /// What one worker does at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,31 +36,40 @@ const SMALL: u64 = 1 << 20;
 const FILES: usize = 256;
 const BYTES: u64 = 4 << 20;
 
-/// The batches that make all files, in the files' order.
-pub(super) fn batches<'a>(entries: &'a [Entry], rows: &'a [ChunkRow]) -> impl Iterator<Item = Batch> + 'a {
+/// The batches that make all files, in the files' order; but a file is hashed by one thread at a time, so of `lanes`
+/// large ones parts are given out in turn.
+pub(super) fn batches<'a>(
+    entries: &'a [Entry],
+    rows: &'a [ChunkRow],
+    lanes: usize,
+) -> impl Iterator<Item = Batch> + 'a {
     let mut files = files(entries).enumerate().peekable();
-    let mut parts = None;
+    let mut large = VecDeque::new();
     std::iter::from_fn(move || {
-        if let Some(part) = parts.as_mut().and_then(Iterator::next) {
-            return Some(Batch::Part(part));
-        }
-        let (first, entry) = files.next()?;
-        if entry.file.size > SMALL {
-            let mut of_file = self::parts(first, entry, rows);
-            let part = of_file.next();
-            parts = Some(of_file);
-            return part.map(Batch::Part);
-        }
-        let (mut end, mut bytes) = (first + 1, entry.file.size);
-        while let Some((number, next)) = files.peek()
-            && number - first < FILES
-            && next.file.size <= SMALL
-            && bytes + next.file.size <= BYTES
+        while large.len() < lanes
+            && let Some((first, entry)) = files.next()
         {
-            (end, bytes) = (number + 1, bytes + next.file.size);
-            files.next();
+            if entry.file.size > SMALL {
+                large.push_back(parts(first, entry, rows).peekable());
+                continue;
+            }
+            let (mut end, mut bytes) = (first + 1, entry.file.size);
+            while let Some((number, next)) = files.peek()
+                && number - first < FILES
+                && next.file.size <= SMALL
+                && bytes + next.file.size <= BYTES
+            {
+                (end, bytes) = (number + 1, bytes + next.file.size);
+                files.next();
+            }
+            return Some(Batch::Files(first..end));
         }
-        Some(Batch::Files(first..end))
+        let mut parts = large.pop_front()?;
+        let part = parts.next();
+        if parts.peek().is_some() {
+            large.push_back(parts);
+        }
+        part.map(Batch::Part)
     })
 }
 
@@ -96,11 +106,13 @@ mod tests {
     use gapvault_formats::index::Run;
     use gapvault_formats::relpath::RelPath;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     proptest! {
         #[test]
         fn every_chunk_of_every_file_is_done_once_in_order(
             files in proptest::collection::vec(proptest::collection::vec(1u32..4 << 20, 0..12), 0..20),
+            lanes in 1usize..4,
         ) {
             let (mut rows, mut entries) = (Vec::new(), Vec::new());
             for (number, lengths) in files.iter().enumerate() {
@@ -113,27 +125,33 @@ mod tests {
                 let file = File { path, mode: 0o644, size, sha256: FileDigest::of(b"") };
                 entries.push(Entry::File(FileEntry { file, runs: vec![run] }));
             }
-            let entry = |number: usize| super::files(&entries).nth(number).unwrap();
-            let (mut done, mut next, mut open) = (Vec::new(), 0, None);
-            for batch in batches(&entries, &rows) {
+            let entries_of: Vec<&FileEntry> = super::files(&entries).collect();
+            // What was done of each file, and of a large one that is not done, its next part's number and offset.
+            let mut done: Vec<Vec<usize>> = vec![Vec::new(); files.len()];
+            let mut open = BTreeMap::new();
+            for batch in batches(&entries, &rows, lanes) {
                 match batch {
                     Batch::Files(range) => {
-                        prop_assert_eq!((range.start, open), (next, None));
-                        next = range.end;
-                        done.extend(range.flat_map(|number| chunks_of(entry(number))));
+                        for number in range {
+                            prop_assert!(done[number].is_empty());
+                            done[number] = chunks_of(entries_of[number]).collect();
+                        }
                     }
                     Batch::Part(part) => {
-                        let (number, offset) = open.take().unwrap_or((0, 0));
-                        prop_assert_eq!((part.file, part.number, part.offset), (next, number, offset));
+                        let (number, offset) = open.remove(&part.file).unwrap_or((0, 0));
+                        prop_assert_eq!((part.number, part.offset), (number, offset));
                         let bytes: u64 = part.chunks.iter().map(|c| u64::from(rows[*c].length)).sum();
                         prop_assert!(bytes <= PART as u64);
-                        if part.last { next += 1 } else { open = Some((number + 1, offset + bytes)) }
-                        done.extend(part.chunks);
+                        if !part.last {
+                            open.insert(part.file, (number + 1, offset + bytes));
+                        }
+                        prop_assert!(open.len() <= lanes);
+                        done[part.file].extend(part.chunks);
                     }
                 }
             }
-            prop_assert_eq!((next, open), (files.len(), None));
-            prop_assert_eq!(done, (0..rows.len()).collect::<Vec<_>>());
+            prop_assert!(open.is_empty());
+            prop_assert_eq!(done.concat(), (0..rows.len()).collect::<Vec<_>>());
         }
     }
 }

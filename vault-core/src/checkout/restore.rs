@@ -18,6 +18,7 @@ use crate::pool::{Buffers, Stop};
 use gapvault_formats::coding::Coder;
 use gapvault_formats::ids::FileDigest;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -68,7 +69,9 @@ fn write_files(
 ) -> Result<(), CheckoutError> {
     let stop = Stop::new(observer);
     let shared = Shared { tree, files: files(entries).collect(), chunks, source, stop: &stop, observer };
-    run(&shared, batches(entries, chunks), options.threads.max(1));
+    let threads = options.threads.max(1);
+    // One thread hashes as fast as two of them do everything.
+    run(&shared, batches(entries, chunks, threads.div_ceil(2)), threads);
     stop.into_result(CheckoutError::Interrupted)
 }
 
@@ -102,23 +105,25 @@ fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize
     });
 }
 
-/// Sends the batches off, each part with its file, which is created for its first.
+/// Sends the batches off, each part with its file, which is created for the first of them.
 fn give_out<'a>(
     shared: &Shared<'a>,
     batches: impl Iterator<Item = Batch>,
     buffers: &Buffers<Aligned>,
     to_workers: &crossbeam_channel::Sender<Work<'a>>,
 ) -> Result<(), CheckoutError> {
-    let mut current: Option<Arc<FileTask<'a>>> = None;
+    let mut begun: BTreeMap<usize, Arc<FileTask<'a>>> = BTreeMap::new();
     for batch in batches {
         let work = match batch {
             Batch::Files(range) => Work::Files(range),
             Batch::Part(part) => {
-                let task = match current.take() {
+                let task = match begun.remove(&part.file) {
                     Some(task) => task,
                     None => Arc::new(FileTask::create(shared.tree, &shared.files[part.file].file)?),
                 };
-                current = (!part.last).then(|| task.clone());
+                if !part.last {
+                    begun.insert(part.file, task.clone());
+                }
                 let Some(buffer) = buffers.take(shared.stop) else { break };
                 Work::Part(part, task, buffer)
             }

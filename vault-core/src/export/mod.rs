@@ -74,6 +74,10 @@ pub struct Outcome {
     pub path: PathBuf,
     /// How many packs it has.
     pub packs: u64,
+    /// Bytes of the content, coded.
+    pub coded: u64,
+    /// Bytes of zeros behind it, which hide its exact length.
+    pub padding: u64,
     /// Chunks found, duplicates included.
     pub chunks: u64,
     /// Chunks stored.
@@ -202,6 +206,8 @@ fn write(
         exported,
         path: target.path().to_owned(),
         packs: content.packs.len() as u64,
+        coded: content.stream,
+        padding: padding::padded(content.stream) - content.stream,
         chunks: content.references(),
         unique_chunks: content.rows.len() as u64,
     })
