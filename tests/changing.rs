@@ -41,7 +41,14 @@ fn request(source: &Path, stick: &Path) -> ExportRequest {
         provenance,
         valid_for: 3600,
         // One worker: while it is busy with the change, the reader waits for buffers before the end of the file.
-        options: ExportOptions { threads: 1, pack_size: 1 << 20, memory: None, follow_links: false, overcommit: true },
+        options: ExportOptions {
+            threads: 1,
+            pack_size: 1 << 20,
+            memory: None,
+            read_back: true,
+            follow_links: false,
+            overcommit: true,
+        },
     }
 }
 

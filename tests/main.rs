@@ -23,6 +23,7 @@ mod offline;
 mod readme;
 mod roles;
 mod round_trip;
+mod shapes;
 mod source;
 mod stock_age;
 mod stock_tools;

@@ -1,7 +1,8 @@
 //! Media that are full, too small or read-only. They are mounted in a namespace of this test alone.
 
+use crate::support::kill::lied_to;
 use crate::support::tools::{apart, skip};
-use crate::support::{Gap, Run, gapvault, run, snapshot, write_sample};
+use crate::support::{Gap, Run, gapvault, noise, run, snapshot, write_sample};
 
 /// Runs `script` with `$GAPVAULT`, `$LAB`, `$CLUSTER`, `$STICK`, `$ROOM`; it may mount things, and exits with 99 where
 /// it can't. `None`, said aloud, where this machine does not let it.
@@ -105,4 +106,37 @@ fn a_read_only_medium_is_verified_and_imported_and_not_exported_to() {
     assert!(snapshot(&gap.stick) == before);
     assert!(!gap.lab.run(["list"]).expect(0).out.contains("m:2"));
     gap.checkout("model:v1", "out").expect(0);
+}
+
+#[test]
+fn a_medium_that_gives_other_bytes_back_is_refused_at_once() {
+    let gap = Gap::new();
+    std::fs::write(gap.path("noise"), noise(1, 4 << 20)).unwrap();
+    let export = |more: &[&str]| {
+        let mut command = gap.lab.command(["export", "--name", "m:1", "--tent", "aurora", "--pack-size", "64K"]);
+        command.arg(gap.path("noise")).arg("--to").arg(&gap.stick).args(more);
+        command
+    };
+    // Only what is read back is read at an offset, but for the libraries that the program begins with: fewer than that.
+    let lied_to = |command| lied_to(&command, "pread64", 4096, 20);
+    let Some(mut lied) = lied_to(export(&[])) else {
+        return skip("a medium that lies", "strace is not here or may not trace");
+    };
+    let refused = run(&mut lied).refused(6, "came back from the medium with SHA-256 ");
+    assert!(refused.err.contains("hint: this medium does not keep what is written to it"), "{refused:#?}");
+    assert!(snapshot(&gap.stick).is_empty());
+    // Nobody who does not read it back would notice; and who does, finds an honest one so.
+    let mut unread = lied_to(export(&["--no-read-back", "--json"])).unwrap();
+    assert_eq!(run(&mut unread).expect(0).json()["read_back"], "skipped");
+    let read = run(&mut export(&["--json"])).expect(0).json();
+    assert!(["proven", "unproven"].contains(&read["read_back"].as_str().unwrap()), "{read}");
+}
+
+#[test]
+fn a_file_system_in_memory_proves_nothing() {
+    let gap = Gap::new();
+    write_sample(&gap.path("sample"));
+    let script = format!("{TINY} tiny 4m \"$STICK\"; export_sample --json");
+    let Some(run) = mounting(&gap, "a medium in memory", &script) else { return };
+    assert_eq!(run.expect(0).json()["read_back"], "unproven");
 }

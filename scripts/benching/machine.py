@@ -13,7 +13,7 @@ def cores() -> int:
 
 
 def describe(folder: Path) -> str:
-    """In one line, without any name."""
+    """In one line, without the host's name."""
     information = Path("/proc/cpuinfo").read_text()
     fields = dict(line.split(":", 1) for line in information.splitlines() if ":" in line)
     fields = {key.strip(): value.strip() for key, value in fields.items()}

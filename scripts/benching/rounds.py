@@ -148,6 +148,7 @@ class Crossing:
             if number == len(tools) // 2:
                 self.measure_roofline()
             self.attempt("export", tool, self.export, places)
+        tools = [tool for tool in tools if not tool.only_exports]
         if "verify" in self.steps:
             for tool in tools:
                 self.attempt("verify", tool, self.verify, places)

@@ -23,6 +23,8 @@ class Tool:
     """The commands it is made of; the first one tells the version."""
     remark = ""
     makes_destination = False
+    only_exports = False
+    """Whether it is there for the time of its export alone."""
 
     def __init__(self) -> None:
         self.variant = ""
@@ -102,6 +104,16 @@ class Gapvault(Tool):
     def run(self, place: Path, vault: str, *command: str | Path) -> Job:
         """It makes everything durable by itself, so that no `sync` follows."""
         return job(place, ["gapvault", "--progress", "none", "--vault", place / vault, *command])
+
+
+class GapvaultUnread(Gapvault):
+    """The same, but the stick is not read back, which no peer does either."""
+
+    name = "gapvault --no-read-back"
+    only_exports = True
+
+    def __init__(self, export_arguments: Sequence[str] = ()) -> None:
+        super().__init__([*export_arguments, "--no-read-back"])
 
 
 class Tar(Tool):

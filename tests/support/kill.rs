@@ -103,6 +103,19 @@ fn inject(command: &Command, threads: Threads, call: &str, signal: &str, n: usiz
     traced
 }
 
+/// The same command under strace, which does not make `call` for the n-th time but says that it gave `answer`; `None`
+/// without strace.
+pub fn lied_to(command: &Command, call: &str, answer: u64, n: usize) -> Option<Command> {
+    if !strace_works() {
+        return None;
+    }
+    let mut traced = strace(Threads::All);
+    traced.args(["-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+    traced.arg(format!("inject={call}:retval={answer}:when={n}"));
+    traced.arg(command.get_program()).args(command.get_args());
+    Some(traced)
+}
+
 fn strace(threads: Threads) -> Command {
     let mut strace = Command::new("strace");
     strace.arg("-qq").env_remove("GAPVAULT_DIR");

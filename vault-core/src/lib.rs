@@ -59,6 +59,7 @@
 //!         pack_size: export::ExportOptions::PACK_SIZE,
 //!         memory: None,
 //!         follow_links: false,
+//!         read_back: true,
 //!         overcommit: false,
 //!     },
 //! };

@@ -32,17 +32,26 @@ impl<'a, E> Stop<'a, E> {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
-    /// Whether to stop.
+    /// Whether to stop. Once it is so it stays so, whatever the observer says then: work that was left half done must
+    /// not be taken for the whole.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) || self.observer.cancelled()
+        if self.observer.cancelled() {
+            self.stopped.store(true, Ordering::SeqCst);
+        }
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Stops everybody if the thread that holds this panics: nobody may wait for what it will not give back.
+    pub(crate) fn on_panic(&self) -> OnPanic<'_> {
+        OnPanic(&self.stopped)
     }
 
     /// The first error; `interrupted` if there was none but the observer asked to stop.
     pub(crate) fn into_result(self, interrupted: E) -> Result<(), E> {
-        let cancelled = self.observer.cancelled();
+        let stopped = self.is_stopped();
         match self.error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
             Some(error) => Err(error),
-            None if cancelled => Err(interrupted),
+            None if stopped => Err(interrupted),
             None => Ok(()),
         }
     }
@@ -69,6 +78,17 @@ impl<'a, E> Stop<'a, E> {
             }
         }
         false
+    }
+}
+
+/// See [`Stop::on_panic`].
+pub(crate) struct OnPanic<'a>(&'a AtomicBool);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -102,5 +122,48 @@ impl<B> Buffers<B> {
     pub(crate) fn give_back(&self, buffer: B) {
         // Full only if it got back more than it gave out.
         let _ = self.give.try_send(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Event;
+
+    /// Says once that it wants to stop, and never again.
+    #[derive(Default)]
+    struct Fickle(AtomicBool);
+
+    impl Observer for Fickle {
+        fn event(&self, _: Event) {}
+        fn cancelled(&self) -> bool {
+            !self.0.swap(true, Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn who_wanted_to_stop_once_has_stopped() {
+        let fickle = Fickle::default();
+        let stop = Stop::new(&fickle);
+        assert!(stop.is_stopped() && stop.is_stopped());
+        assert_eq!(stop.into_result("interrupted"), Err("interrupted"));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_panics() {
+        let fickle = Fickle(AtomicBool::new(true));
+        let stop = Stop::<()>::new(&fickle);
+        let buffers = Buffers::new(1, Vec::<u8>::new);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _guard = stop.on_panic();
+                    let _never_given_back = buffers.take(&stop);
+                    panic!("a fault of our own");
+                });
+                while buffers.take(&stop).is_some() {}
+            });
+        }));
+        assert!(panicked.is_err());
     }
 }

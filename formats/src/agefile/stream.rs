@@ -107,7 +107,7 @@ impl<R: BufRead> OpenReader<R> {
             return Err(into_io(AgeError::CutOff));
         }
         // No block says of itself that it is the last; it opens only as what it was sealed as.
-        let last = self.input.fill_buf()?.is_empty();
+        let last = at_end(&mut self.input)?;
         let plain = self.opener.open(self.next, last, &mut self.block[..length]).map_err(into_io)?;
         (self.plain, self.ended, self.next) = (plain.len(), last, self.next + 1);
         Ok(())
@@ -128,6 +128,16 @@ impl<R: BufRead> Read for OpenReader<R> {
 impl<R> fmt::Debug for OpenReader<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OpenReader")
+    }
+}
+
+/// Whether nothing follows. An interruption must not get out: the block before is read already.
+fn at_end(input: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        match input.fill_buf() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            ahead => return Ok(ahead?.is_empty()),
+        }
     }
 }
 

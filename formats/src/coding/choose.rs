@@ -43,7 +43,7 @@ pub(super) trait Trial {
     fn whole(&mut self, bytes: &[u8]) -> f64;
 }
 
-/// Looks at a sample of `plain`. `whole` is what zstd leaves of all of it, if that is known. `memory` is working memory.
+/// Looks at a sample of `plain`. `known` is what zstd leaves of all of it, if that is known. `memory` is working memory.
 pub(super) fn choose(
     plain: &[u8],
     known: Option<f64>,

@@ -5,7 +5,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{bytes, count, parse_note, parse_size, parse_span};
 use crate::ui::Ui;
-use gapvault_core::export::{ExportOptions, ExportRequest, Outcome, export};
+use gapvault_core::export::{ExportOptions, ExportRequest, Outcome, Proof, export};
 use gapvault_core::formats::catalogue::{Note, Provenance};
 use gapvault_core::formats::custody::Exported;
 use gapvault_core::formats::ids::BundleId;
@@ -53,6 +53,10 @@ pub(crate) struct ExportArgs {
     /// Export what symbolic links point to instead of the links
     #[arg(long)]
     follow_links: bool,
+    /// Don't read everything again from the medium: one that does not keep what it is given is then noticed at the
+    /// import at the earliest
+    #[arg(long)]
+    no_read_back: bool,
     /// Start although the worst case (nothing gets smaller) does not fit on the medium
     #[arg(long)]
     overcommit: bool,
@@ -72,6 +76,7 @@ struct Told<'a> {
     path: PathBuf,
     #[serde(flatten)]
     exported: &'a Exported,
+    read_back: &'static str,
     plain_bytes: u64,
     coded_bytes: u64,
     padding_bytes: u64,
@@ -102,6 +107,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
             pack_size: args.pack_size,
             memory: args.memory,
             follow_links: args.follow_links,
+            read_back: !args.no_read_back,
             overcommit: args.overcommit,
         },
     };
@@ -110,22 +116,43 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let seconds = begun.elapsed().as_secs_f64();
     let plain_bytes = outcome.exported.artifacts.iter().map(|a| a.bytes).sum();
     let human = human(&outcome, plain_bytes, seconds);
-    let Outcome { exported, path, packs, coded, padding, chunks, unique_chunks } = outcome;
+    let Outcome { exported, path, proof, packs, coded, padding, chunks, unique_chunks } = outcome;
     let (exported, coded_bytes, padding_bytes) = (&exported, coded, padding);
-    let told = Told { path, exported, plain_bytes, coded_bytes, padding_bytes, packs, chunks, unique_chunks, seconds };
+    let read_back = match proof {
+        Proof::Proven => "proven",
+        Proof::Unproven => "unproven",
+        Proof::Skipped => "skipped",
+    };
+    let told = Told {
+        path,
+        exported,
+        read_back,
+        plain_bytes,
+        coded_bytes,
+        padding_bytes,
+        packs,
+        chunks,
+        unique_chunks,
+        seconds,
+    };
     ui.result(&told, &human)
 }
 
 fn human(outcome: &Outcome, plain: u64, seconds: f64) -> String {
-    let Outcome { exported, path, packs, padding, .. } = outcome;
+    let Outcome { exported, path, proof, packs, padding, .. } = outcome;
     let destinations: Vec<_> = exported.destinations.iter().map(ToString::to_string).collect();
     let moved: Vec<_> =
         exported.artifacts.iter().map(|a| format!("{} ({})", a.artifact, count(a.files, "file"))).collect();
     #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = (plain as f64 / seconds.max(1e-9)) as u64;
+    let proof = match proof {
+        Proof::Proven => "every byte came back from the medium as it was written",
+        Proof::Unproven => "as it was written, but not proven: this file system may answer from memory",
+        Proof::Skipped => "skipped: whether the medium keeps what it was given is not known",
+    };
     format!(
         "exported {} from tent {} to {}\n  bundle   {}\n  folder   {}\n  number   {}, to be imported before {}\n  \
-         size     {} in {}, {} of it padding, from {} plain; {seconds:.1} s, {}/s\n",
+         size     {} in {}, {} of it padding, from {} plain; {seconds:.1} s, {}/s\n  read back {proof}\n",
         moved.join(", "),
         exported.tent,
         destinations.join(", "),

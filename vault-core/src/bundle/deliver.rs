@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Who takes a bundle's files in, block by block; a file only counts once it was `complete`d.
 pub(crate) trait Arrival<E> {
-    /// The next bytes of a file: as many as every block has, but for its last.
+    /// The next bytes of a file: a multiple of what devices are written in, but for its last.
     fn block(&mut self, subject: &Subject, block: &mut Aligned) -> Result<(), E>;
     /// The file had its size and digest.
     fn complete(&mut self, subject: &Subject) -> Result<(), E>;
@@ -32,8 +32,8 @@ struct Block<'a> {
 
 /// Reads the given files once, in order, and hands them to `arrival` while they are hashed.
 ///
-/// Every file is checked against its header rules, size and digest in the seal; a digest is known only after the last
-/// block was handed on.
+/// Every file is checked against its header rules, size and digest in the seal; all its blocks but the last are handed
+/// on before its digest is known.
 pub(crate) fn deliver<E: From<BundleError>>(
     folder: &Folder,
     seal: &Seal,

@@ -121,7 +121,7 @@ explain!(CheckoutError, pass: [Vault, Held, Fs, Room], {
     Self::Destination { .. } => (Usage, Some("make the parent folder first")),
     Self::ExportedHere { .. } => (Other, Some("the source it was exported from is still where it was")),
     Self::AuditorOnly { .. } => (Refused, Some("`gapvault show` lists its files and digests; content is sealed to members alone")),
-    Self::Interrupted => (Other, None),
+    Self::Interrupted => (Other, Some("run it again: it begins anew")),
     Self::Pack { .. } | Self::Decode { .. } | Self::Chunk { .. } | Self::File { .. } =>
         (Damaged, Some("the vault's copy was altered, or its exporter packed it so: import the bundle into a new vault, and if that fails alike, ask the exporter")),
 });
@@ -140,7 +140,7 @@ pub struct CheckedOut {
 /// How much of the machine a checkout takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckoutOptions {
-    /// Worker threads, at least 1.
+    /// Worker threads, at least 1. Each takes about 30 MiB of memory with its buffers.
     pub threads: usize,
 }
 

@@ -22,13 +22,12 @@ pub(super) struct Source<'a> {
     pub(super) keys: &'a Keys,
 }
 
-/// Packs that a reader holds open: recipes may go to and fro between them, and opening one takes as long as reading
-/// some hundred blocks.
-const OPEN: usize = 16;
-
-/// Reads from the stream.
+/// Reads from the stream. Several packs are held open: recipes may go to and fro between them, and opening one takes as
+/// long as reading some hundred blocks.
 pub(super) struct StreamReader<'a> {
     source: Source<'a>,
+    /// How many are held open, at most.
+    most: usize,
     /// The one read last stands first.
     open: VecDeque<OpenPack>,
     /// Sealed blocks, opened in place.
@@ -46,8 +45,8 @@ struct OpenPack {
 }
 
 impl<'a> StreamReader<'a> {
-    pub(super) fn new(source: Source<'a>) -> Self {
-        Self { source, open: VecDeque::new(), blocks: Vec::new() }
+    pub(super) fn new(source: Source<'a>, most: usize) -> Self {
+        Self { source, most, open: VecDeque::new(), blocks: Vec::new() }
     }
 
     /// The coded bytes of a chunk, into `coded` (cleared first). The index has been held against the stream's length.
@@ -79,7 +78,7 @@ impl<'a> StreamReader<'a> {
             None => None,
         };
         let pack = pack.map_or_else(|| open(&self.source, number), Ok)?;
-        self.open.truncate(OPEN - 1);
+        self.open.truncate(self.most - 1);
         self.open.push_front(pack);
         Ok(())
     }

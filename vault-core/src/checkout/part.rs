@@ -53,7 +53,7 @@ struct State {
     rest: Vec<u8>,
 }
 
-/// Whole blocks on their way to the disk; the last of a file may be none.
+/// Whole blocks on their way to the disk; and with a file's last, what is left of a block.
 pub(super) struct Written<'a> {
     task: Arc<FileTask<'a>>,
     bytes: Aligned,

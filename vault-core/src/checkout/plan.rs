@@ -65,6 +65,7 @@ pub(super) fn batches<'a>(
             return Some(Batch::Files(first..end));
         }
         let mut parts = large.pop_front()?;
+        // A large file has chunks: its recipe was held against its size.
         let part = parts.next();
         if parts.peek().is_some() {
             large.push_back(parts);

@@ -42,6 +42,10 @@ pub(super) fn restore(
     Ok(tree.sync()?)
 }
 
+/// Packs that all workers hold open together, at most, if there are not more workers: half of what a process usually
+/// may.
+const OPEN_FILES: usize = 512;
+
 /// A batch, and for a part what it is written with.
 enum Work<'a> {
     Files(Range<usize>),
@@ -80,13 +84,15 @@ fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize
     let stop = shared.stop;
     // What the parts before it left of a block goes before a part.
     let buffers = Buffers::new(2 * threads + 2, || Aligned::with_capacity(BLOCK + PART));
+    let open = (OPEN_FILES / threads).clamp(1, 16);
     let (to_workers, work) = crossbeam_channel::bounded::<Work<'_>>(threads);
     let (to_writer, written) = crossbeam_channel::unbounded::<Written<'_>>();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let (work, to_writer) = (work.clone(), to_writer.clone());
             scope.spawn(move || {
-                if let Err(error) = Worker::new(shared).and_then(|mut worker| worker.run(&work, &to_writer)) {
+                let _guard = stop.on_panic();
+                if let Err(error) = Worker::new(shared, open).and_then(|mut worker| worker.run(&work, &to_writer)) {
                     stop.fail(error);
                 }
             });
@@ -94,10 +100,12 @@ fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize
         // The writer ends when no worker can send it anything more.
         drop(to_writer);
         scope.spawn(|| {
+            let _guard = stop.on_panic();
             if let Err(error) = write_parts(&written, &buffers, stop, shared.observer) {
                 stop.fail(error);
             }
         });
+        let _guard = stop.on_panic();
         if let Err(error) = give_out(shared, batches, &buffers, &to_workers) {
             stop.fail(error);
         }
@@ -144,9 +152,9 @@ struct Worker<'a, 's> {
 }
 
 impl<'a, 's> Worker<'a, 's> {
-    fn new(shared: &'s Shared<'a>) -> Result<Self, CheckoutError> {
+    fn new(shared: &'s Shared<'a>, open: usize) -> Result<Self, CheckoutError> {
         let coder = Coder::new().map_err(FsError::at("can't set up decoding for", shared.source.folder.path()))?;
-        let stream = StreamReader::new(*shared.source);
+        let stream = StreamReader::new(*shared.source, open);
         Ok(Self { shared, coder, stream, coded: Vec::new(), plain: Vec::new() })
     }
 

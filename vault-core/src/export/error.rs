@@ -5,6 +5,7 @@ use crate::error::{FsError, explain};
 use crate::vault::VaultError;
 use gapvault_formats::agefile::AgeError;
 use gapvault_formats::catalogue::CatalogueError;
+use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
 use gapvault_formats::names::{NameError, PersonName, TentName};
@@ -22,6 +23,16 @@ pub enum ExportError {
     /// Reading or writing failed.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// The medium gave back something else than was written to it.
+    #[error("{} came back from the medium with SHA-256 {actual}, it was written with {expected}", path.display())]
+    ReadBack {
+        /// Which file.
+        path: PathBuf,
+        /// What came back.
+        actual: MediumDigest,
+        /// What was written.
+        expected: MediumDigest,
+    },
     /// It would not fit.
     #[error(transparent)]
     Room(#[from] RoomError),
@@ -131,8 +142,10 @@ explain!(ExportError, pass: [Vault, Fs, Room, Source], {
     Self::TooManyDestinations { .. } => (Usage, None),
     Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
     Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
-    Self::PackSize { .. } | Self::Validity { .. } => (Usage, None),
+    Self::PackSize { .. } => (Usage, Some("a multiple of 64K, from 64K to 1G")),
+    Self::Validity { .. } => (Usage, None),
     Self::TooLarge { .. } => (Usage, Some("use larger packs")),
+    Self::ReadBack { .. } => (Medium, Some("this medium does not keep what is written to it (worn out, or smaller than it says): use another")),
     Self::Memory { .. } => (Usage, Some("use smaller packs (`--pack-size`), or give it more")),
     Self::Coding { .. } => (Other, Some("this machine's memory may be faulty: test it before exporting again")),
     Self::Catalogue(_) => (Usage, None),

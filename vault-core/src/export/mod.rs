@@ -49,13 +49,15 @@ pub struct ExportOptions {
     /// Worker threads, at least 1.
     pub threads: usize,
     /// Bytes of stream in a pack: a multiple of 64 KiB, at most 1 GiB. Three packs are in memory at a time, and one more
-    /// for every four threads above four.
+    /// for every four threads, or part of four, above four.
     pub pack_size: u64,
-    /// Bytes of memory that buffers may take together; `None` for what `threads` and `pack_size` make best. Beside them
-    /// grow tables, by about 110 bytes a chunk and 500 a file.
+    /// Bytes of memory that the program and its buffers may take; `None` for what `threads` and `pack_size` make best.
+    /// Beside them grow tables: about 110 bytes a chunk, and of a file its paths twice and 200 bytes.
     pub memory: Option<u64>,
     /// Whether symbolic links are replaced by what they point to.
     pub follow_links: bool,
+    /// Whether every file is read again from the medium before it gets its name.
+    pub read_back: bool,
     /// Whether to start although the worst case does not fit on the medium.
     pub overcommit: bool,
 }
@@ -65,6 +67,18 @@ impl ExportOptions {
     pub const PACK_SIZE: u64 = 64 << 20;
 }
 
+/// What reading a bundle again has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Every byte came back from the device as it was written.
+    Proven,
+    /// Every byte came back as it was written, but it may be from memory: the medium's file system is none that is known
+    /// to read from its device when asked to.
+    Unproven,
+    /// It was not read.
+    Skipped,
+}
+
 /// What was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -72,6 +86,8 @@ pub struct Outcome {
     pub exported: Exported,
     /// Where it stands on the medium.
     pub path: PathBuf,
+    /// What reading it again has shown.
+    pub proof: Proof,
     /// How many packs it has.
     pub packs: u64,
     /// Bytes of the content, coded.
@@ -112,8 +128,8 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
         return Err(ExportError::NotAnExporter { person: person.clone(), tent: request.tent.clone() });
     }
     check_options(request)?;
-    let least = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
-    let shape = shape::Shape::new(request.options).map_err(least)?;
+    let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
+    let shape = shape::Shape::new(request.options).map_err(too_little)?;
     target::check(&request.medium)?;
     request.provenance.check()?;
     let readers = |names: &[_], role| -> Vec<(&Site, Role)> {
@@ -152,7 +168,7 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
     // Reserved before anything is written: a number is never used twice, whatever happens.
     let (tent, number, label) = (request.tent.clone(), plan.number, plan.label.clone());
     vault.record(custody::Event::ExportBegun(ExportBegun { tent, number, label: label.clone() }))?;
-    let written = target::Target::create(&request.medium, &label)
+    let written = target::Target::create(&request.medium, &label, request.options.read_back)
         .map_err(ExportError::from)
         .and_then(|target| write(vault, &plan, &source, target, observer));
     if written.is_err() {
@@ -205,6 +221,7 @@ fn write(
     Ok(Outcome {
         exported,
         path: target.path().to_owned(),
+        proof: target.proof(),
         packs: content.packs.len() as u64,
         coded: content.stream,
         padding: padding::padded(content.stream) - content.stream,

@@ -6,7 +6,8 @@
 //!                    └─ a pack that is full: sealed and hashed by whoever filled it ──────────────────▶ writer
 //! ```
 //!
-//! Memory is the buffers (see [`Shape`]), the zstd contexts, and about 110 bytes a chunk and 100 a file for the tables.
+//! Memory is the buffers (see [`Shape`]), the zstd contexts, and for the tables about 110 bytes a chunk, and of a
+//! file its paths twice and 200 bytes.
 
 use super::pack::{FullPack, PackStream, SealedPack};
 use super::read::{Work, read_all};
@@ -16,7 +17,6 @@ use super::target::Target;
 use super::work::{Shared, work};
 use super::{ExportError, Plan};
 use crate::bundle::ChunkRow;
-use crate::error::FsError;
 use crate::fs::Aligned;
 use crate::lane::Lane;
 use crate::observe::Observer;
@@ -82,7 +82,10 @@ pub(super) fn run(
         observer,
     };
     let (stream, files, packs) = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| write_packs(&sealed, target, &packs, &stop));
+        let writer = scope.spawn(|| {
+            let _guard = stop.on_panic();
+            write_packs(&sealed, target, &packs, &stop)
+        });
         read_and_work(&shared, works, to_workers, &stop);
         let Shared { stream, files, to_medium, .. } = shared;
         let PackStream { content, rows, row_of_slot, .. } = stream.into_consumer();
@@ -112,11 +115,13 @@ fn read_and_work(
         for _ in 0..threads {
             let works = works.clone();
             scope.spawn(move || {
+                let _guard = stop.on_panic();
                 if let Err(error) = work(&works, shared, stop) {
                     stop.fail(error);
                 }
             });
         }
+        let _guard = stop.on_panic();
         if let Err(error) = read_all(shared.source, lanes, (shared.plain, shared.coded), stop, &to_workers) {
             stop.fail(error);
         }
@@ -135,7 +140,7 @@ fn write_packs(
     while let Some(mut pack) = stop.receive(sealed) {
         match target.pack(&mut pack) {
             Ok(subject) => subjects.push(subject),
-            Err(error) => stop.fail(FsError::into(error)),
+            Err(error) => stop.fail(error),
         }
         buffers.give_back(pack.file);
     }

@@ -18,7 +18,7 @@ pub(super) struct Shape {
 
 /// What the program itself, its reader and its writer take.
 const BASE: u64 = 32 << 20;
-/// A place is two buffers of a chunk's size; a worker has three more and its zstd contexts; a lane reads ahead.
+/// A place is two buffers of a chunk's size; a worker has two more, and its zstd contexts; a lane reads ahead.
 const PLACE: u64 = 2 * LONGEST as u64;
 const LANE: u64 = 2 * LONGEST as u64;
 const WORKER: u64 = 4 * LONGEST as u64;
@@ -61,7 +61,7 @@ mod tests {
 
     fn options(threads: usize, memory: Option<u64>) -> ExportOptions {
         let pack_size = ExportOptions::PACK_SIZE;
-        ExportOptions { threads, pack_size, memory, follow_links: false, overcommit: false }
+        ExportOptions { threads, pack_size, memory, follow_links: false, read_back: true, overcommit: false }
     }
 
     #[test]

@@ -5,11 +5,12 @@
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
-use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
+use std::{fmt, io};
 
-/// What addresses, offsets and lengths are multiples of: no device of today asks for more.
+/// What addresses, offsets and lengths are multiples of. A device that asks for more is written to through the page
+/// cache.
 pub(crate) const BLOCK: usize = 4096;
 /// Bytes written by one call.
 const WRITE: usize = 4 << 20;
@@ -36,11 +37,11 @@ impl Aligned {
 
     /// Makes its length `length`, at most its capacity; bytes that are new have any value.
     pub(crate) fn set_len(&mut self, length: usize) {
-        debug_assert!(length <= self.capacity(), "{length} bytes for {}", self.capacity());
-        self.length = length.min(self.capacity());
+        assert!(length <= self.capacity(), "{length} bytes for {}", self.capacity());
+        self.length = length;
     }
 
-    /// Appends what fits.
+    /// Appends `bytes`, which must fit.
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
         let begin = self.length;
         self.set_len(begin + bytes.len());
@@ -66,6 +67,12 @@ impl Aligned {
 
     fn capacity(&self) -> usize {
         self.memory.len() - BLOCK
+    }
+}
+
+impl fmt::Debug for Aligned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Aligned({} bytes)", self.length)
     }
 }
 
@@ -113,7 +120,7 @@ impl<F: AsFd> DirectFile<F> {
                 Ok(written) => at += written,
                 Err(Errno::INTR) => {}
                 // Not like this: the rest goes through the page cache.
-                Err(Errno::INVAL) if self.leave_direct()? => {}
+                Err(Errno::INVAL | Errno::NOTSUP) if self.leave_direct()? => {}
                 Err(e) => return Err(e.into()),
             }
         }
@@ -140,6 +147,7 @@ impl<F: AsFd> DirectFile<F> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs::File;
 
     proptest! {
         #[test]
@@ -160,6 +168,27 @@ mod tests {
             file.finish().unwrap();
             prop_assert!(std::fs::read(&path).unwrap() == expected);
         }
+    }
+
+    #[test]
+    fn what_can_t_be_written_directly_goes_through_the_page_cache() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = folder.path().join("file");
+        let mut file = DirectFile::new(File::create(&path).unwrap());
+        let was_direct = fcntl_getfl(&file.file).unwrap().contains(OFlags::DIRECT);
+        // Neither this address nor, after it, this offset is one that a device is written to at.
+        let mut buffer = Aligned::with_capacity(2 * BLOCK);
+        buffer.begin += 1;
+        let mut expected = Vec::new();
+        for length in [BLOCK, 3, 9] {
+            buffer.set_len(length);
+            buffer.fill(length as u8);
+            expected.extend_from_slice(&buffer);
+            file.append(&mut buffer).unwrap();
+        }
+        let file = file.finish().unwrap();
+        assert!(std::fs::read(&path).unwrap() == expected);
+        assert!(!was_direct || !fcntl_getfl(&file).unwrap().contains(OFlags::DIRECT));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 mod direct;
 mod read;
+mod readback;
 mod room;
 mod write;
 
 pub(crate) use direct::{Aligned, BLOCK, DirectFile};
 pub(crate) use read::{Folder, OpenError};
+pub(crate) use readback::ReadBack;
 pub(crate) use room::free_bytes;
 pub(crate) use write::{Durable, create_folder, remove_tree, rename_new, sync_folder, write_new, write_replacing};

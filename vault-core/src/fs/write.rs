@@ -33,11 +33,17 @@ impl Durable {
     }
 
     /// Makes it durable under its name; the folder is synced by the caller, once for many files.
-    pub(crate) fn commit(mut self) -> Result<(), FsError> {
+    pub(crate) fn commit(self) -> Result<(), FsError> {
+        self.commit_if(|_| Ok(()))
+    }
+
+    /// The same, if the durable file stands `check`, which is given the name it has until then.
+    pub(crate) fn commit_if<E: From<FsError>>(mut self, check: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
         self.file.sync_all().map_err(FsError::at("can't make durable", &self.part))?;
+        check(&self.part)?;
         let renamed = fs::rename(&self.part, &self.path).map_err(FsError::at("can't rename into place", &self.path));
         self.part = PathBuf::new();
-        renamed
+        Ok(renamed?)
     }
 }
 
