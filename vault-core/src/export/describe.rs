@@ -143,7 +143,7 @@ fn write_index(plan: &Plan<'_>, content: &Content, path: &Path) -> Result<(), Ex
         out.chunk(index::Chunk { id, offset, stored, length, coding })?;
     }
     for file in &content.files {
-        out.recipe(&runs(&file.chunks))?;
+        out.recipe(&runs(file.chunks.as_slice()))?;
     }
     end(out.finish()?, path)
 }

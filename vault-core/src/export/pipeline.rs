@@ -42,13 +42,36 @@ pub(super) struct Content {
 #[derive(Clone, Debug)]
 pub(super) struct FileContent {
     pub(super) sha256: FileDigest,
-    pub(super) chunks: Vec<u32>,
+    pub(super) chunks: Chunks,
+}
+
+/// The chunks of a file: most files have one.
+#[derive(Clone, Debug)]
+pub(super) enum Chunks {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Chunks {
+    pub(super) fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::One(chunk) => std::slice::from_ref(chunk),
+            Self::Many(chunks) => chunks,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [u32] {
+        match self {
+            Self::One(chunk) => std::slice::from_mut(chunk),
+            Self::Many(chunks) => chunks,
+        }
+    }
 }
 
 impl Content {
     /// How many chunks all files have together, duplicates included.
     pub(super) fn references(&self) -> u64 {
-        self.files.iter().map(|f| f.chunks.len() as u64).sum()
+        self.files.iter().map(|f| f.chunks.as_slice().len() as u64).sum()
     }
 }
 
@@ -69,7 +92,7 @@ pub(super) fn run(
     let (to_workers, works) = crossbeam_channel::bounded::<Work>(places);
     let (to_medium, sealed) = crossbeam_channel::unbounded::<SealedPack>();
     let stream = PackStream::new(plan.identity.recipient(), pack_size, &packs, &stop, to_medium.clone());
-    let empty = FileContent { sha256: FileDigest::of(b""), chunks: Vec::new() };
+    let empty = FileContent { sha256: FileDigest::of(b""), chunks: Chunks::Many(Vec::new()) };
     let shared = Shared {
         plan,
         source,
@@ -78,7 +101,7 @@ pub(super) fn run(
         slots: Mutex::default(),
         stream: Lane::new(stream),
         to_medium,
-        files: Mutex::new(vec![empty; source.files().count()]),
+        files: Mutex::new(vec![empty; source.totals().files as usize]),
         observer,
     };
     let (stream, files, packs) = std::thread::scope(|scope| {
@@ -97,7 +120,7 @@ pub(super) fn run(
     stop.into_result(ExportError::Interrupted)?;
     let (stream, rows, row_of_slot) = stream;
     let mut files = files.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for chunk in files.iter_mut().flat_map(|file| &mut file.chunks) {
+    for chunk in files.iter_mut().flat_map(|file| file.chunks.as_mut_slice()) {
         *chunk = row_of_slot[*chunk as usize];
     }
     Ok(Content { stream, rows, files, packs })

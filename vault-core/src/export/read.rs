@@ -1,6 +1,6 @@
 //! The one reader: files in order, each cut into chunks that workers take.
 
-use super::source::{FileSource, Source};
+use super::source::{Source, SourceFile};
 use super::{ExportError, SourceError};
 use crate::error::FsError;
 use crate::lane::Lane;
@@ -96,7 +96,7 @@ impl Reader<'_> {
     fn read_files(&mut self, source: &Source, lanes: usize) -> Result<Option<()>, ExportError> {
         let mut files = source.files().enumerate().filter(|(_, file)| file.state.size > 0).fuse();
         let mut small: Option<Small> = None;
-        let mut large: VecDeque<Large<'_>> = VecDeque::new();
+        let mut large: VecDeque<Large> = VecDeque::new();
         loop {
             while large.len() < lanes
                 && let Some((index, file)) = files.next()
@@ -106,7 +106,7 @@ impl Reader<'_> {
                     continue;
                 }
                 let Some(mut together) = small.take().or_else(|| self.take()) else { return Ok(None) };
-                together.read(index, file)?;
+                together.read(index, &file)?;
                 if together.plain.len() < TOGETHER && together.files.len() < FILES {
                     small = Some(together);
                 } else if self.send_small(together).is_none() {
@@ -152,8 +152,8 @@ impl Reader<'_> {
 }
 
 /// A file that is read chunk by chunk.
-struct Large<'a> {
-    source: &'a FileSource,
+struct Large {
+    source: SourceFile,
     file: File,
     cutter: Cutter,
     ahead: Ahead,
@@ -164,10 +164,10 @@ struct Large<'a> {
     task: Arc<FileTask>,
 }
 
-impl<'a> Large<'a> {
-    fn open(index: usize, source: &'a FileSource, mut ahead: Ahead) -> Result<Self, ExportError> {
+impl Large {
+    fn open(index: usize, source: SourceFile, mut ahead: Ahead) -> Result<Self, ExportError> {
         let failed = || FsError::at("can't read", &source.path);
-        let mut file = open(source)?;
+        let mut file = open(&source)?;
         let cutter = match safetensors_plan(&file, source.state.size).map_err(failed())? {
             Some(boundaries) => Cutter::at(boundaries),
             None => Cutter::Content,
@@ -175,7 +175,8 @@ impl<'a> Large<'a> {
         file.rewind().map_err(failed())?;
         ahead.clear();
         let task = Arc::new(FileTask { index, lane: Lane::new(FileState::default()) });
-        Ok(Self { source, file, cutter, ahead, left: source.state.size, part: 0, task })
+        let left = source.state.size;
+        Ok(Self { source, file, cutter, ahead, left, part: 0, task })
     }
 
     /// Reads the next chunk into `plain`; after the last the file must still be as it was.
@@ -194,7 +195,7 @@ impl<'a> Large<'a> {
         self.part += 1;
         let last = self.left == 0;
         if last {
-            expect_unchanged(self.source, &self.file)?;
+            expect_unchanged(&self.source, &self.file)?;
         }
         Ok(What::Chunk { task: self.task.clone(), part: self.part - 1, last })
     }
@@ -208,7 +209,7 @@ struct Small {
 }
 
 impl Small {
-    fn read(&mut self, index: usize, source: &FileSource) -> Result<(), ExportError> {
+    fn read(&mut self, index: usize, source: &SourceFile) -> Result<(), ExportError> {
         let file = open(source)?;
         let read = (&file).take(source.state.size).read_to_end(&mut self.plain);
         let length = read.map_err(FsError::at("can't read", &source.path))?;
@@ -222,7 +223,7 @@ impl Small {
 }
 
 /// Opens a file that is as it was when it was looked at.
-fn open(source: &FileSource) -> Result<File, ExportError> {
+fn open(source: &SourceFile) -> Result<File, ExportError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(&source.path, flags, Mode::empty()).map_err(std::io::Error::from);
     let file = File::from(opened.map_err(FsError::at("can't read", &source.path))?);
@@ -264,7 +265,7 @@ impl Ahead {
     }
 }
 
-fn expect_unchanged(source: &FileSource, file: &File) -> Result<(), ExportError> {
+fn expect_unchanged(source: &SourceFile, file: &File) -> Result<(), ExportError> {
     let unchanged = source.state.is_that_of(file).map_err(FsError::at("can't look at", &source.path))?;
     if unchanged { Ok(()) } else { Err(SourceError::Changed { path: source.path.clone() }.into()) }
 }

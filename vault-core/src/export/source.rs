@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Source {
     pub(super) entries: Vec<Entry>,
     pub(super) bytes: u64,
+    /// Folders that files stand below.
+    bases: Vec<PathBuf>,
 }
 
 /// Something to export.
@@ -37,8 +39,23 @@ pub(super) enum Kind {
 /// A file as it was when it was looked at.
 #[derive(Debug)]
 pub(super) struct FileSource {
-    pub(super) path: PathBuf,
+    place: Place,
     pub(super) mode: u32,
+    pub(super) state: State,
+}
+
+/// Where a file is. A million of them would each have most of their path twice.
+#[derive(Debug)]
+enum Place {
+    /// Below the base of this number, by the path that it has in the artifact.
+    Below(u32),
+    At(Box<Path>),
+}
+
+/// A file to be read.
+#[derive(Debug)]
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
     pub(super) state: State,
 }
 
@@ -69,9 +86,15 @@ impl State {
 
 impl Source {
     /// The files, in tree order.
-    pub(super) fn files(&self) -> impl Iterator<Item = &FileSource> {
+    pub(super) fn files(&self) -> impl Iterator<Item = SourceFile> {
         self.entries.iter().filter_map(|entry| match &entry.kind {
-            Kind::File(file) => Some(file),
+            Kind::File(FileSource { place, state, .. }) => {
+                let path = match place {
+                    Place::Below(base) => self.bases[*base as usize].join(entry.path.as_str()),
+                    Place::At(path) => path.to_path_buf(),
+                };
+                Some(SourceFile { path, state: *state })
+            }
             Kind::Folder { .. } | Kind::Link { .. } => None,
         })
     }
@@ -106,9 +129,12 @@ pub(super) fn walk(
             return Err(SourceError::Vault { path: vault.to_owned() });
         }
     }
-    let mut walk = Walk { entries: Vec::new(), bytes: 0, medium, follow, observer };
+    let mut walk = Walk { entries: Vec::new(), bytes: 0, bases: Vec::new(), medium, follow, observer };
     match paths {
-        [one] if one.is_dir() => walk.folder(one, None, &mut Vec::new())?,
+        [one] if one.is_dir() => {
+            walk.bases.push(one.clone());
+            walk.folder(one, None, &mut Vec::new())?;
+        }
         several => {
             let mut names = HashSet::new();
             for path in several {
@@ -120,6 +146,7 @@ pub(super) fn walk(
                 if !names.insert(name.to_owned()) {
                     return Err(SourceError::Twice { path: path.clone() });
                 }
+                walk.bases.push(real.parent().unwrap_or(&real).to_owned());
                 // A path that a person names is meant, link or not.
                 walk.entry(&real, relative, &mut Vec::new())?;
             }
@@ -130,12 +157,14 @@ pub(super) fn walk(
     // The catalogue refuses names that collide; now is the time to say so, not when everything has been written.
     let mut order = TreeOrder::default();
     walk.entries.iter().try_for_each(|e| order.enter(&e.path, matches!(e.kind, Kind::Folder { .. })))?;
-    Ok(Source { entries: walk.entries, bytes: walk.bytes })
+    Ok(Source { entries: walk.entries, bytes: walk.bytes, bases: walk.bases })
 }
 
 struct Walk<'a> {
     entries: Vec<Entry>,
     bytes: u64,
+    /// The last is the base of what is walked.
+    bases: Vec<PathBuf>,
     medium: (u64, u64),
     follow: bool,
     observer: &'a dyn Observer,
@@ -224,7 +253,12 @@ impl Walk<'_> {
             return Err(SourceError::Mode { path: path.to_owned(), mode });
         }
         self.bytes += metadata.len();
-        let file = FileSource { path: path.to_owned(), mode, state: State::of(metadata) };
+        let below = self.bases.last().and_then(|base| path.strip_prefix(base).ok());
+        let place = match u32::try_from(self.bases.len()) {
+            Ok(bases) if below == Some(Path::new(relative.as_str())) => Place::Below(bases - 1),
+            _ => Place::At(path.into()),
+        };
+        let file = FileSource { place, mode, state: State::of(metadata) };
         self.entries.push(Entry { path: relative, kind: Kind::File(file) });
         Ok(())
     }

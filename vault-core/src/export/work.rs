@@ -1,7 +1,7 @@
 //! The workers: each chunk gets its id and its slot, is coded if it is new, and goes to the lanes.
 
 use super::pack::{FullPack, PackStream, SealedPack};
-use super::pipeline::FileContent;
+use super::pipeline::{Chunks, FileContent};
 use super::read::{FilePart, FileState, FileTask, What, Work};
 use super::source::Source;
 use super::{ExportError, Plan};
@@ -96,7 +96,7 @@ impl Worker<'_, '_> {
             if part.last {
                 let FileState { hasher, slots } = std::mem::take(state);
                 let sha256 = FileDigest::from_bytes(hasher.finalize().into());
-                lock(&self.shared.files)[task.index] = FileContent { sha256, chunks: slots };
+                lock(&self.shared.files)[task.index] = FileContent { sha256, chunks: Chunks::Many(slots) };
             }
             Ok(())
         })
@@ -122,7 +122,7 @@ impl Worker<'_, '_> {
                 coded.extend_from_slice(&small);
                 all_new.push(new);
             }
-            contents.push((*index, FileContent { sha256: FileDigest::of(bytes), chunks: vec![slot] }));
+            contents.push((*index, FileContent { sha256: FileDigest::of(bytes), chunks: Chunks::One(slot) }));
         }
         self.small = small;
         self.shared.plain.give_back(plain);
@@ -142,7 +142,7 @@ impl Worker<'_, '_> {
             return Ok((slot, None));
         }
         let coding = self.coder.encode(plain, coded).map_err(|source| {
-            let path = self.shared.source.files().nth(file).map(|f| f.path.clone()).unwrap_or_default();
+            let path = self.shared.source.files().nth(file).map(|f| f.path).unwrap_or_default();
             ExportError::Coding { path, source }
         })?;
         Ok((slot, Some(NewChunk { slot, row: row(id, coding, coded.len(), plain.len()) })))
