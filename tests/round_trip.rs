@@ -5,7 +5,8 @@ use crate::support::{Gap, Run, assert_same_tree, noise, run, snapshot};
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::Cell;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[test]
 fn any_tree_comes_out_as_it_went_in_and_its_source_is_not_touched() {
@@ -132,4 +133,42 @@ fn export(gap: &Gap, paths: &[&Path], name: &str) -> Run {
     let mut command = gap.lab.command(["export"]);
     command.args(paths).args(["--name", name, "--tent", "aurora", "--to"]).arg(&gap.stick);
     run(&mut command)
+}
+
+/// Parts of many packs each, read by many threads.
+fn many_packs(gap: &Gap) -> PathBuf {
+    let source = gap.path("many");
+    std::fs::create_dir(&source).unwrap();
+    for seed in 0..40 {
+        std::fs::write(source.join(seed.to_string()), noise(seed, 1_200_000)).unwrap();
+    }
+    gap.export(&source, "many:v1", &["--pack-size", "64K"]).expect(0);
+    gap.import().expect(0);
+    source
+}
+
+/// Checks `many:v1` out with 16 threads, and no more open files than `files`.
+fn checkout_with_open_files(gap: &Gap, files: u32, to: &str) -> Run {
+    let mut limited = Command::new("sh");
+    limited.args(["-euc", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
+    let command = gap.cluster.command(["checkout", "many:v1", "--threads", "16"]);
+    limited.arg(command.get_program()).args(command.get_args()).arg(gap.path(to));
+    run(limited.env_remove("GAPVAULT_DIR"))
+}
+
+#[test]
+fn open_packs_do_not_add_up_with_the_threads() {
+    let gap = Gap::new();
+    let source = many_packs(&gap);
+    checkout_with_open_files(&gap, 150, "restored").expect(0);
+    assert_same_tree(&source, &gap.path("restored"));
+}
+
+#[test]
+fn a_limit_of_the_system_is_not_taken_for_damage() {
+    let gap = Gap::new();
+    many_packs(&gap);
+    let run = checkout_with_open_files(&gap, 40, "restored").refused(1, "Too many open files");
+    assert!(!run.err.contains("damaged"), "{run:#?}");
+    assert!(!gap.path("restored").exists());
 }

@@ -202,7 +202,10 @@ fn list(
 /// Checks the age header of a file against the seal, and of a pack how much stream it holds. Needs no key.
 pub(crate) fn check_header(path: &Path, seal: &Seal, subject: &Subject, begin: impl Read) -> Result<(), BundleError> {
     let Some(expected) = seal.stanzas(&subject.file) else { return Ok(()) };
-    let fault = |fault| BundleError::Header { path: path.to_owned(), file: subject.file.clone(), fault };
+    let fault = |fault| match fault {
+        AgeError::Io(e) => FsError::at("can't read", &path.join(subject.file.to_string()))(e).into(),
+        fault => BundleError::Header { path: path.to_owned(), file: subject.file.clone(), fault },
+    };
     let header = Header::read(begin).map_err(fault)?;
     header.expect(expected).map_err(fault)?;
     if let BundleFile::Pack(number) = subject.file {

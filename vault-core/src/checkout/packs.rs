@@ -2,16 +2,18 @@
 
 use super::CheckoutError;
 use crate::bundle::{BundleError, ChunkRow, check_header};
+use crate::error::FsError;
 use crate::fs::Folder;
-use crate::held::HeldError;
-use gapvault_formats::agefile::{BLOCK, BlockOpener, TAG};
+use crate::lane::lock;
+use gapvault_formats::agefile::{AgeError, BLOCK, BlockOpener, TAG};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::keys::Keys;
 use gapvault_formats::seal::{BundleFile, Seal};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Seek;
+use std::io::{ErrorKind, Seek};
 use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex};
 
 /// Where chunks come from.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +24,24 @@ pub(super) struct Source<'a> {
     pub(super) keys: &'a Keys,
 }
 
-/// Reads from the stream. Several packs are held open: recipes may go to and fro between them, and opening one takes as
-/// long as reading some hundred blocks.
+/// Packs that all readers together hold open: recipes may go to and fro between them, and opening one takes as long as
+/// reading some hundred blocks. Not so many for each reader: a machine of many threads would run out of open files.
+const OPEN: usize = 64;
+/// Packs of which a reader keeps the block that it read last.
+const KEPT: usize = 16;
+
+/// The packs, opened when they are first read.
+pub(super) struct Packs<'a> {
+    pub(super) source: Source<'a>,
+    /// The one asked for last stands first.
+    open: Mutex<VecDeque<Arc<OpenPack>>>,
+}
+
+/// Reads from the stream.
 pub(super) struct StreamReader<'a> {
-    source: Source<'a>,
-    /// How many are held open, at most.
-    most: usize,
+    packs: &'a Packs<'a>,
     /// The one read last stands first.
-    open: VecDeque<OpenPack>,
+    kept: VecDeque<Kept>,
     /// Sealed blocks, opened in place.
     blocks: Vec<u8>,
 }
@@ -40,53 +52,105 @@ struct OpenPack {
     opener: BlockOpener,
     /// Bytes of stream in it.
     length: u64,
-    /// The block read last, opened: the next chunk most often begins in it.
-    last: Option<(u64, Vec<u8>)>,
+}
+
+/// The block of a pack that was read last, opened: the next chunk most often begins in it.
+#[derive(Default)]
+struct Kept {
+    pack: u64,
+    block: Option<u64>,
+    plain: Vec<u8>,
+}
+
+/// Why blocks can't be read.
+enum Fault {
+    /// The system's fault, or the disk's.
+    Fs(std::io::Error),
+    /// The pack's own.
+    Content(String),
+}
+
+impl<'a> Packs<'a> {
+    pub(super) fn new(source: Source<'a>) -> Self {
+        Self { source, open: Mutex::default() }
+    }
+
+    /// The pack `number`, opened if it is not open.
+    fn get(&self, number: u64) -> Result<Arc<OpenPack>, CheckoutError> {
+        let known = take(&mut lock(&self.open), number);
+        // Nobody waits while a pack is opened; two who open the same one have lost little.
+        let pack = known.map_or_else(|| open(&self.source, number).map(Arc::new), Ok)?;
+        let mut open = lock(&self.open);
+        take(&mut open, number);
+        open.truncate(OPEN - 1);
+        open.push_front(pack.clone());
+        Ok(pack)
+    }
+
+    fn failed(&self, number: u64, fault: Fault) -> CheckoutError {
+        match fault {
+            Fault::Fs(e) => {
+                let path = self.source.folder.path().join(BundleFile::Pack(number).to_string());
+                FsError::at("can't read", &path)(e).into()
+            }
+            Fault::Content(fault) => CheckoutError::Pack { pack: number, bundle: self.source.bundle, fault },
+        }
+    }
+}
+
+/// Takes the pack `number` out of those that are open.
+fn take(open: &mut VecDeque<Arc<OpenPack>>, number: u64) -> Option<Arc<OpenPack>> {
+    open.iter().position(|pack| pack.number == number).and_then(|place| open.remove(place))
 }
 
 impl<'a> StreamReader<'a> {
-    pub(super) fn new(source: Source<'a>, most: usize) -> Self {
-        Self { source, most, open: VecDeque::new(), blocks: Vec::new() }
+    pub(super) fn new(packs: &'a Packs<'a>) -> Self {
+        Self { packs, kept: VecDeque::new(), blocks: Vec::new() }
     }
 
     /// The coded bytes of a chunk, into `coded` (cleared first). The index has been held against the stream's length.
     pub(super) fn read(&mut self, chunk: &ChunkRow, coded: &mut Vec<u8>) -> Result<(), CheckoutError> {
         coded.clear();
-        let stream = self.source.seal.predicate().stream;
+        let stream = self.packs.source.seal.predicate().stream;
         let (mut at, mut left) = (chunk.offset, u64::from(chunk.stored));
         while left > 0 {
             let number = at / stream.pack;
-            self.bring_forward(number)?;
-            let (pack, blocks) = (&mut self.open[0], &mut self.blocks);
+            let pack = self.packs.get(number)?;
             let offset = at - number * stream.pack;
             let part = left.min(pack.length.saturating_sub(offset));
-            let fault = |fault: String| CheckoutError::Pack { pack: number, bundle: self.source.bundle, fault };
+            let failed = |fault| self.packs.failed(number, fault);
             if part == 0 {
-                return Err(fault("it ends before a chunk that the index puts there".to_owned()));
+                return Err(failed(Fault::Content("it ends before a chunk that the index puts there".to_owned())));
             }
-            pack.read(offset, part, blocks, coded).map_err(fault)?;
+            let kept = bring_forward(&mut self.kept, number);
+            pack.read(offset, part, kept, &mut self.blocks, coded).map_err(failed)?;
             (at, left) = (at + part, left - part);
         }
         Ok(())
     }
+}
 
-    /// Puts the pack `number` first, opening it if it is not open.
-    fn bring_forward(&mut self, number: u64) -> Result<(), CheckoutError> {
-        let pack = match self.open.iter().position(|pack| pack.number == number) {
-            Some(0) => return Ok(()),
-            Some(place) => self.open.remove(place),
-            None => None,
-        };
-        let pack = pack.map_or_else(|| open(&self.source, number), Ok)?;
-        self.open.truncate(self.most - 1);
-        self.open.push_front(pack);
-        Ok(())
-    }
+/// Puts what is kept of the pack `number` first.
+fn bring_forward(kept: &mut VecDeque<Kept>, number: u64) -> &mut Kept {
+    let known = kept.iter().position(|kept| kept.pack == number).and_then(|place| kept.remove(place));
+    let first = known.unwrap_or_else(|| {
+        let oldest = if kept.len() < KEPT { None } else { kept.pop_back() };
+        Kept { pack: number, block: None, plain: oldest.unwrap_or_default().plain }
+    });
+    kept.push_front(first);
+    &mut kept[0]
 }
 
 impl OpenPack {
     /// Appends `length` bytes of what the pack holds, from `offset` on, to `out`. `blocks` is working memory.
-    fn read(&mut self, offset: u64, length: u64, blocks: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), String> {
+    fn read(
+        &self,
+        offset: u64,
+        length: u64,
+        kept: &mut Kept,
+        blocks: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
         let size = BLOCK as u64;
         let end = offset + length;
         // Within a block, what lies between these offsets of the stream.
@@ -96,10 +160,8 @@ impl OpenPack {
             within(offset) as usize..within(end) as usize
         };
         let mut first = offset / size;
-        if let Some((block, plain)) = &self.last
-            && *block == first
-        {
-            out.extend_from_slice(&plain[wanted(first, plain)]);
+        if kept.block == Some(first) {
+            out.extend_from_slice(&kept.plain[wanted(first, &kept.plain)]);
             first += 1;
         }
         let behind = end.div_ceil(size);
@@ -110,16 +172,18 @@ impl OpenPack {
         // A chunk's blocks, at most: the index bounds what is stored.
         blocks.resize((of_stream + (behind - first) * TAG as u64) as usize, 0);
         let at = self.opener.payload_offset() + first * (BLOCK + TAG) as u64;
-        self.file.read_exact_at(blocks, at).map_err(|e| e.to_string())?;
+        self.file.read_exact_at(blocks, at).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => Fault::Content(e.to_string()),
+            _ => Fault::Fs(e),
+        })?;
         for (sealed, block) in blocks.chunks_mut(BLOCK + TAG).zip(first..) {
             let last = (block + 1) * size >= self.length;
-            let plain = self.opener.open(block, last, sealed).map_err(|e| e.to_string())?;
+            let plain = self.opener.open(block, last, sealed).map_err(|e| Fault::Content(e.to_string()))?;
             out.extend_from_slice(&plain[wanted(block, plain)]);
             if block + 1 == behind {
-                let (number, kept) = self.last.get_or_insert_default();
-                *number = block;
-                kept.clear();
-                kept.extend_from_slice(plain);
+                kept.block = Some(block);
+                kept.plain.clear();
+                kept.plain.extend_from_slice(plain);
             }
         }
         Ok(())
@@ -130,20 +194,25 @@ impl OpenPack {
 fn open(source: &Source<'_>, number: u64) -> Result<OpenPack, CheckoutError> {
     let subject = BundleFile::Pack(number);
     let name = subject.to_string();
-    let held = |e: BundleError| CheckoutError::Held(HeldError::Bundle(e));
+    let held = |e: BundleError| CheckoutError::Held(e.into());
     let missing = || BundleError::Missing { path: source.folder.path().to_owned(), file: name.clone() };
     let subject = source.seal.subject(&subject).ok_or_else(|| held(missing()))?;
     let mut file = source.folder.file(&name).map_err(|e| held(BundleError::opening(source.folder, &name, e)))?;
     let fault = |fault: String| CheckoutError::Pack { pack: number, bundle: source.bundle, fault };
-    let actual = file.metadata().map_err(|e| fault(e.to_string()))?.len();
+    let path = source.folder.path().join(&name);
+    let failed = || FsError::at("can't read", &path);
+    let actual = file.metadata().map_err(failed())?.len();
     if actual != subject.size {
         let (path, expected) = (source.folder.path().to_owned(), subject.size);
         return Err(held(BundleError::Size { path, file: subject.file.clone(), actual, expected }));
     }
     check_header(source.folder.path(), source.seal, subject, &mut file).map_err(held)?;
-    file.rewind().map_err(|e| fault(e.to_string()))?;
+    file.rewind().map_err(failed())?;
     let predicate = source.seal.predicate();
     let opener = BlockOpener::new(&file, &source.keys.identity, predicate.stanzas.pack);
-    let opener = opener.map_err(|e| fault(e.to_string()))?;
-    Ok(OpenPack { number, file, opener, length: predicate.stream.pack_length(number), last: None })
+    let opener = opener.map_err(|e| match e {
+        AgeError::Io(e) => failed()(e).into(),
+        e => fault(e.to_string()),
+    })?;
+    Ok(OpenPack { number, file, opener, length: predicate.stream.pack_length(number) })
 }

@@ -5,7 +5,7 @@
 //!                                                └──▶ parts: file lanes (SHA-256, in order) ──▶ writer
 //! ```
 
-use super::packs::{Source, StreamReader};
+use super::packs::{Packs, Source, StreamReader};
 use super::part::{Buffer, FileTask, Written, write_parts};
 use super::plan::{Batch, PART, Part, batches, chunks_of};
 use super::tree::Tree;
@@ -42,10 +42,6 @@ pub(super) fn restore(
     Ok(tree.sync()?)
 }
 
-/// Packs that all workers hold open together, at most, if there are not more workers: half of what a process usually
-/// may.
-const OPEN_FILES: usize = 512;
-
 /// A batch, and for a part what it is written with.
 enum Work<'a> {
     Files(Range<usize>),
@@ -58,7 +54,7 @@ struct Shared<'a> {
     tree: &'a Tree,
     files: Vec<&'a FileEntry>,
     chunks: &'a [ChunkRow],
-    source: &'a Source<'a>,
+    packs: &'a Packs<'a>,
     stop: &'a Stop<'a, CheckoutError>,
     observer: &'a dyn Observer,
 }
@@ -72,7 +68,8 @@ fn write_files(
     observer: &dyn Observer,
 ) -> Result<(), CheckoutError> {
     let stop = Stop::new(observer);
-    let shared = Shared { tree, files: files(entries).collect(), chunks, source, stop: &stop, observer };
+    let packs = Packs::new(*source);
+    let shared = Shared { tree, files: files(entries).collect(), chunks, packs: &packs, stop: &stop, observer };
     let threads = options.threads.max(1);
     // One thread hashes as fast as two of them do everything.
     run(&shared, batches(entries, chunks, threads.div_ceil(2)), threads);
@@ -84,7 +81,6 @@ fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize
     let stop = shared.stop;
     // What the parts before it left of a block goes before a part.
     let buffers = Buffers::new(2 * threads + 2, || Aligned::with_capacity(BLOCK + PART));
-    let open = (OPEN_FILES / threads).clamp(1, 16);
     let (to_workers, work) = crossbeam_channel::bounded::<Work<'_>>(threads);
     let (to_writer, written) = crossbeam_channel::unbounded::<Written<'_>>();
     std::thread::scope(|scope| {
@@ -92,7 +88,7 @@ fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize
             let (work, to_writer) = (work.clone(), to_writer.clone());
             scope.spawn(move || {
                 let _guard = stop.on_panic();
-                if let Err(error) = Worker::new(shared, open).and_then(|mut worker| worker.run(&work, &to_writer)) {
+                if let Err(error) = Worker::new(shared).and_then(|mut worker| worker.run(&work, &to_writer)) {
                     stop.fail(error);
                 }
             });
@@ -152,9 +148,10 @@ struct Worker<'a, 's> {
 }
 
 impl<'a, 's> Worker<'a, 's> {
-    fn new(shared: &'s Shared<'a>, open: usize) -> Result<Self, CheckoutError> {
-        let coder = Coder::new().map_err(FsError::at("can't set up decoding for", shared.source.folder.path()))?;
-        let stream = StreamReader::new(*shared.source, open);
+    fn new(shared: &'s Shared<'a>) -> Result<Self, CheckoutError> {
+        let coder =
+            Coder::new().map_err(FsError::at("can't set up decoding for", shared.packs.source.folder.path()))?;
+        let stream = StreamReader::new(shared.packs);
         Ok(Self { shared, coder, stream, coded: Vec::new(), plain: Vec::new() })
     }
 
@@ -208,7 +205,7 @@ impl<'a, 's> Worker<'a, 's> {
 
     /// Fills `plain` with a chunk's bytes, which are those that its id stands for.
     fn decode(&mut self, chunk: &ChunkRow, plain: &mut [u8]) -> Result<(), CheckoutError> {
-        let source = self.shared.source;
+        let source = &self.shared.packs.source;
         let (pack, bundle) = (chunk.offset / source.seal.predicate().stream.pack, source.bundle);
         self.stream.read(chunk, &mut self.coded)?;
         self.coder.decode(chunk.coding, &self.coded, plain).map_err(|fault| CheckoutError::Decode {
