@@ -32,6 +32,23 @@ impl<'a, E> Stop<'a, E> {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
+    /// Does the work of one thread. Its error stops everybody, and so does its panic, which the thread still ends with:
+    /// the others would wait for what it had.
+    pub(crate) fn run(&self, work: impl FnOnce() -> Result<(), E>) {
+        struct OnPanic<'a>(&'a AtomicBool);
+        impl Drop for OnPanic<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.store(true, Ordering::SeqCst);
+                }
+            }
+        }
+        let _on_panic = OnPanic(&self.stopped);
+        if let Err(error) = work() {
+            self.fail(error);
+        }
+    }
+
     /// Whether to stop.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) || self.observer.cancelled()

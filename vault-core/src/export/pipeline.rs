@@ -16,7 +16,6 @@ use super::target::Target;
 use super::work::{Shared, work};
 use super::{ExportError, Plan};
 use crate::bundle::ChunkRow;
-use crate::error::FsError;
 use crate::fs::Aligned;
 use crate::lane::Lane;
 use crate::observe::Observer;
@@ -82,7 +81,11 @@ pub(super) fn run(
         observer,
     };
     let (stream, files, packs) = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| write_packs(&sealed, target, &packs, &stop));
+        let writer = scope.spawn(|| {
+            let mut subjects = Vec::new();
+            stop.run(|| write_packs(&sealed, target, &packs, &stop, &mut subjects));
+            subjects
+        });
         read_and_work(&shared, works, to_workers, &stop);
         let Shared { stream, files, to_medium, .. } = shared;
         let PackStream { content, rows, row_of_slot, .. } = stream.into_consumer();
@@ -111,15 +114,9 @@ fn read_and_work(
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let works = works.clone();
-            scope.spawn(move || {
-                if let Err(error) = work(&works, shared, stop) {
-                    stop.fail(error);
-                }
-            });
+            scope.spawn(move || stop.run(|| work(&works, shared, stop)));
         }
-        if let Err(error) = read_all(shared.source, lanes, (shared.plain, shared.coded), stop, &to_workers) {
-            stop.fail(error);
-        }
+        stop.run(|| read_all(shared.source, lanes, (shared.plain, shared.coded), stop, &to_workers));
         // Closed, the channel lets the workers end.
         drop(to_workers);
     });
@@ -130,14 +127,11 @@ fn write_packs(
     target: &mut Target,
     buffers: &Buffers<Aligned>,
     stop: &Stop<'_, ExportError>,
-) -> Vec<Subject> {
-    let mut subjects = Vec::new();
+    subjects: &mut Vec<Subject>,
+) -> Result<(), ExportError> {
     while let Some(mut pack) = stop.receive(sealed) {
-        match target.pack(&mut pack) {
-            Ok(subject) => subjects.push(subject),
-            Err(error) => stop.fail(FsError::into(error)),
-        }
+        subjects.push(target.pack(&mut pack)?);
         buffers.give_back(pack.file);
     }
-    subjects
+    Ok(())
 }
