@@ -156,3 +156,42 @@ fn progress_comes_to_exactly_what_it_said_was_ahead() {
         assert!(phase == Phase::Walk || total > 0, "{phase:?}");
     }
 }
+
+/// Falls over at the first bytes that are done.
+struct Faulty;
+
+impl Observer for Faulty {
+    fn event(&self, event: Event) {
+        assert!(!matches!(event, Event::Advance { .. }), "on purpose");
+    }
+}
+
+/// Runs work that panics, on a thread of its own: it ends, instead of waiting for what the thread that panicked had.
+#[track_caller]
+fn assert_panics_soon(work: impl FnOnce() + Send + 'static) {
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let _ = ended.send(result.is_err());
+    });
+    assert_eq!(end.recv_timeout(std::time::Duration::from_secs(60)), Ok(true));
+}
+
+#[test]
+fn a_thread_that_panics_does_not_leave_the_others_waiting() {
+    use gapvault_core::checkout::{CheckoutOptions, checkout};
+    let gap = Gap::new();
+    let source = gap.path("source");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("big"), crate::support::noise(1, 64 << 20)).unwrap();
+    let open = |path: &Path| Vault::open(path, Access::Write, Clock::SYSTEM).unwrap();
+
+    let (mut lab, asked) = (open(&gap.lab.vault), request(&source, &gap.stick));
+    assert_panics_soon(move || drop(export(&mut lab, &asked, &Faulty)));
+
+    gap.export(&source, "big:v1", &[]).expect(0);
+    gap.import().expect(0);
+    let (mut cluster, out) = (open(&gap.cluster.vault), gap.path("out"));
+    let options = CheckoutOptions { threads: 1 };
+    assert_panics_soon(move || drop(checkout(&mut cluster, &"big:v1".parse().unwrap(), None, &out, options, &Faulty)));
+}

@@ -32,6 +32,23 @@ impl<'a, E> Stop<'a, E> {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
+    /// Does the work of one thread. Its error stops everybody, and so does its panic, which the thread still ends with:
+    /// the others would wait for what it had.
+    pub(crate) fn run(&self, work: impl FnOnce() -> Result<(), E>) {
+        struct OnPanic<'a>(&'a AtomicBool);
+        impl Drop for OnPanic<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.store(true, Ordering::SeqCst);
+                }
+            }
+        }
+        let _on_panic = OnPanic(&self.stopped);
+        if let Err(error) = work() {
+            self.fail(error);
+        }
+    }
+
     /// Whether to stop. Once it is so it stays so, whatever the observer says then: work that was left half done must
     /// not be taken for the whole.
     pub(crate) fn is_stopped(&self) -> bool {
@@ -39,11 +56,6 @@ impl<'a, E> Stop<'a, E> {
             self.stopped.store(true, Ordering::SeqCst);
         }
         self.stopped.load(Ordering::SeqCst)
-    }
-
-    /// Stops everybody if the thread that holds this panics: nobody may wait for what it will not give back.
-    pub(crate) fn on_panic(&self) -> OnPanic<'_> {
-        OnPanic(&self.stopped)
     }
 
     /// The first error; `interrupted` if there was none but the observer asked to stop.
@@ -78,17 +90,6 @@ impl<'a, E> Stop<'a, E> {
             }
         }
         false
-    }
-}
-
-/// See [`Stop::on_panic`].
-pub(crate) struct OnPanic<'a>(&'a AtomicBool);
-
-impl Drop for OnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.store(true, Ordering::SeqCst);
-        }
     }
 }
 
@@ -156,10 +157,7 @@ mod tests {
         let buffers = Buffers::new(0, Vec::<u8>::new);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    let _guard = stop.on_panic();
-                    panic!("a fault of our own");
-                });
+                scope.spawn(|| stop.run(|| panic!("a fault of our own")));
                 assert!(buffers.take(&stop).is_none());
             });
         }));

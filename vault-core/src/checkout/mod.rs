@@ -188,8 +188,8 @@ pub fn checkout(
         .and_then(|()| restore::restore(staging.path(), &found.entries, chunks, &source, options, observer))
         .and_then(|()| place(staging.path(), destination, parent));
     if let Err(error) = written {
-        // What matters is the first error; a folder that can't be removed is named by its own.
-        staging.discard()?;
+        // What matters is the first error. A folder that can't be removed now is removed by the next checkout.
+        let _ = staging.discard();
         return Err(error);
     }
     observer.event(Event::End);

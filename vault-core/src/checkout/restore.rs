@@ -86,25 +86,12 @@ fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let (work, to_writer) = (work.clone(), to_writer.clone());
-            scope.spawn(move || {
-                let _guard = stop.on_panic();
-                if let Err(error) = Worker::new(shared).and_then(|mut worker| worker.run(&work, &to_writer)) {
-                    stop.fail(error);
-                }
-            });
+            scope.spawn(move || stop.run(|| Worker::new(shared)?.run(&work, &to_writer)));
         }
         // The writer ends when no worker can send it anything more.
         drop(to_writer);
-        scope.spawn(|| {
-            let _guard = stop.on_panic();
-            if let Err(error) = write_parts(&written, &buffers, stop, shared.observer) {
-                stop.fail(error);
-            }
-        });
-        let _guard = stop.on_panic();
-        if let Err(error) = give_out(shared, batches, &buffers, &to_workers) {
-            stop.fail(error);
-        }
+        scope.spawn(|| stop.run(|| write_parts(&written, &buffers, stop, shared.observer)));
+        stop.run(|| give_out(shared, batches, &buffers, &to_workers));
         drop(to_workers);
     });
 }

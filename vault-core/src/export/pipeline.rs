@@ -106,8 +106,9 @@ pub(super) fn run(
     };
     let (stream, files, packs) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let _guard = stop.on_panic();
-            write_packs(&sealed, target, &packs, &stop)
+            let mut subjects = Vec::new();
+            stop.run(|| write_packs(&sealed, target, &packs, &stop, &mut subjects));
+            subjects
         });
         read_and_work(&shared, works, to_workers, &stop);
         let Shared { stream, files, to_medium, .. } = shared;
@@ -137,17 +138,9 @@ fn read_and_work(
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let works = works.clone();
-            scope.spawn(move || {
-                let _guard = stop.on_panic();
-                if let Err(error) = work(&works, shared, stop) {
-                    stop.fail(error);
-                }
-            });
+            scope.spawn(move || stop.run(|| work(&works, shared, stop)));
         }
-        let _guard = stop.on_panic();
-        if let Err(error) = read_all(shared.source, lanes, (shared.plain, shared.coded), stop, &to_workers) {
-            stop.fail(error);
-        }
+        stop.run(|| read_all(shared.source, lanes, (shared.plain, shared.coded), stop, &to_workers));
         // Closed, the channel lets the workers end.
         drop(to_workers);
     });
@@ -158,14 +151,11 @@ fn write_packs(
     target: &mut Target,
     buffers: &Buffers<Aligned>,
     stop: &Stop<'_, ExportError>,
-) -> Vec<Subject> {
-    let mut subjects = Vec::new();
+    subjects: &mut Vec<Subject>,
+) -> Result<(), ExportError> {
     while let Some(mut pack) = stop.receive(sealed) {
-        match target.pack(&mut pack) {
-            Ok(subject) => subjects.push(subject),
-            Err(error) => stop.fail(error),
-        }
+        subjects.push(target.pack(&mut pack)?);
         buffers.give_back(pack.file);
     }
-    subjects
+    Ok(())
 }
