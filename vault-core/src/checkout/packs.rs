@@ -77,14 +77,15 @@ impl<'a> Packs<'a> {
 
     /// The pack `number`, opened if it is not open.
     fn get(&self, number: u64) -> Result<Arc<OpenPack>, CheckoutError> {
-        let known = take(&mut lock(&self.open), number);
+        if let Some(pack) = bring_forward(&mut lock(&self.open), number) {
+            return Ok(pack);
+        }
         // Nobody waits while a pack is opened; two who open the same one have lost little.
-        let pack = known.map_or_else(|| open(&self.source, number).map(Arc::new), Ok)?;
+        let opened = Arc::new(open(&self.source, number)?);
         let mut open = lock(&self.open);
-        take(&mut open, number);
         open.truncate(OPEN - 1);
-        open.push_front(pack.clone());
-        Ok(pack)
+        open.push_front(opened.clone());
+        Ok(opened)
     }
 
     fn failed(&self, number: u64, fault: Fault) -> CheckoutError {
@@ -98,9 +99,12 @@ impl<'a> Packs<'a> {
     }
 }
 
-/// Takes the pack `number` out of those that are open.
-fn take(open: &mut VecDeque<Arc<OpenPack>>, number: u64) -> Option<Arc<OpenPack>> {
-    open.iter().position(|pack| pack.number == number).and_then(|place| open.remove(place))
+/// Puts the pack `number` first, if it is open.
+fn bring_forward(open: &mut VecDeque<Arc<OpenPack>>, number: u64) -> Option<Arc<OpenPack>> {
+    let place = open.iter().position(|pack| pack.number == number)?;
+    let pack = open.remove(place)?;
+    open.push_front(pack.clone());
+    Some(pack)
 }
 
 impl<'a> StreamReader<'a> {
@@ -122,7 +126,7 @@ impl<'a> StreamReader<'a> {
             if part == 0 {
                 return Err(failed(Fault::Content("it ends before a chunk that the index puts there".to_owned())));
             }
-            let kept = bring_forward(&mut self.kept, number);
+            let kept = kept_of(&mut self.kept, number);
             pack.read(offset, part, kept, &mut self.blocks, coded).map_err(failed)?;
             (at, left) = (at + part, left - part);
         }
@@ -130,8 +134,8 @@ impl<'a> StreamReader<'a> {
     }
 }
 
-/// Puts what is kept of the pack `number` first.
-fn bring_forward(kept: &mut VecDeque<Kept>, number: u64) -> &mut Kept {
+/// What is kept of the pack `number`, which is put first.
+fn kept_of(kept: &mut VecDeque<Kept>, number: u64) -> &mut Kept {
     let known = kept.iter().position(|kept| kept.pack == number).and_then(|place| kept.remove(place));
     let first = known.unwrap_or_else(|| {
         let oldest = if kept.len() < KEPT { None } else { kept.pop_back() };

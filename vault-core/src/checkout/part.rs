@@ -3,7 +3,7 @@
 use super::CheckoutError;
 use super::tree::Tree;
 use crate::error::FsError;
-use crate::fs::{Aligned, BLOCK, DirectFile};
+use crate::fs::{ALIGNMENT, Aligned, DirectFile};
 use crate::lane::{Lane, lock};
 use crate::observe::{Event, Observer};
 use crate::pool::{Buffers, Stop};
@@ -25,7 +25,7 @@ pub(super) struct Buffer {
 impl Buffer {
     /// For a part that begins at `offset` of its file.
     pub(super) fn begin(mut bytes: Aligned, offset: u64) -> Self {
-        let room = (offset % BLOCK as u64) as usize;
+        let room = (offset % ALIGNMENT as u64) as usize;
         bytes.set_len(room);
         Self { bytes, room }
     }
@@ -88,7 +88,7 @@ impl<'a> FileTask<'a> {
                     return Err(CheckoutError::File { path: self.entry.path.clone(), actual, expected });
                 }
             } else {
-                let whole = bytes.len() - bytes.len() % BLOCK;
+                let whole = bytes.len() - bytes.len() % ALIGNMENT;
                 state.rest.extend_from_slice(&bytes[whole..]);
                 bytes.set_len(whole);
             }

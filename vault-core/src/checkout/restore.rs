@@ -12,7 +12,7 @@ use super::tree::Tree;
 use super::{CheckoutError, CheckoutOptions, files};
 use crate::bundle::{ChunkRow, Entry, FileEntry};
 use crate::error::FsError;
-use crate::fs::{Aligned, BLOCK};
+use crate::fs::{ALIGNMENT, Aligned};
 use crate::observe::{Event, Observer};
 use crate::pool::{Buffers, Stop};
 use gapvault_formats::coding::Coder;
@@ -80,7 +80,7 @@ fn write_files(
 fn run(shared: &Shared<'_>, batches: impl Iterator<Item = Batch>, threads: usize) {
     let stop = shared.stop;
     // What the parts before it left of a block goes before a part.
-    let buffers = Buffers::new(2 * threads + 2, || Aligned::with_capacity(BLOCK + PART));
+    let buffers = Buffers::new(2 * threads + 2, || Aligned::with_capacity(ALIGNMENT + PART));
     let (to_workers, work) = crossbeam_channel::bounded::<Work<'_>>(threads);
     let (to_writer, written) = crossbeam_channel::unbounded::<Written<'_>>();
     std::thread::scope(|scope| {

@@ -76,10 +76,7 @@ pub(super) fn read_all(
     stop: &Stop<'_, ExportError>,
     to_workers: &crossbeam_channel::Sender<Work>,
 ) -> Result<(), ExportError> {
-    let mut reader = Reader { buffers, stop, to_workers, spare: Vec::new(), number: 0 };
-    // `None`: everybody stops.
-    let _ = reader.read_files(source, lanes)?;
-    Ok(())
+    Reader { buffers, stop, to_workers, spare: Vec::new(), number: 0 }.read_files(source, lanes)
 }
 
 struct Reader<'a> {
@@ -92,8 +89,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// `None` when everybody stops.
-    fn read_files(&mut self, source: &Source, lanes: usize) -> Result<Option<()>, ExportError> {
+    fn read_files(&mut self, source: &Source, lanes: usize) -> Result<(), ExportError> {
         let mut files = source.files().enumerate().filter(|(_, file)| file.state.size > 0).fuse();
         let mut small: Option<Small> = None;
         let mut large: VecDeque<Large> = VecDeque::new();
@@ -105,49 +101,45 @@ impl Reader<'_> {
                     large.push_back(Large::open(index, file, self.spare.pop().unwrap_or_default())?);
                     continue;
                 }
-                let Some(mut together) = small.take().or_else(|| self.take()) else { return Ok(None) };
+                let mut together = match small.take() {
+                    Some(together) => together,
+                    None => Small { place: self.take()?, files: Vec::new() },
+                };
                 together.read(index, &file)?;
-                if together.plain.len() < TOGETHER && together.files.len() < FILES {
+                if together.place.plain.len() < TOGETHER && together.files.len() < FILES {
                     small = Some(together);
-                } else if self.send_small(together).is_none() {
-                    return Ok(None);
+                } else {
+                    self.send(together.place, What::Files(together.files))?;
                 }
             }
             let Some(mut file) = large.pop_front() else { break };
-            let Some(Small { mut plain, coded, .. }) = self.take() else { return Ok(None) };
-            let what = file.read(&mut plain)?;
-            if self.send(plain, coded, what).is_none() {
-                return Ok(None);
-            }
+            let mut place = self.take()?;
+            let what = file.read(&mut place.plain)?;
+            self.send(place, what)?;
             if file.left > 0 {
                 large.push_back(file);
             } else {
                 self.spare.push(file.ahead);
             }
         }
-        if let Some(together) = small
-            && self.send_small(together).is_none()
-        {
-            return Ok(None);
+        if let Some(Small { place, files }) = small {
+            self.send(place, What::Files(files))?;
         }
-        Ok(self.send(Vec::new(), Vec::new(), What::End))
+        self.send(Place::default(), What::End)
     }
 
-    /// Buffers for a piece of work.
-    fn take(&self) -> Option<Small> {
-        let (mut plain, coded) = (self.buffers.0.take(self.stop)?, self.buffers.1.take(self.stop)?);
+    /// Buffers for a piece of work; an error when everybody stops, which they have a better one for.
+    fn take(&self) -> Result<Place, ExportError> {
+        let buffers = self.buffers.0.take(self.stop).zip(self.buffers.1.take(self.stop));
+        let (mut plain, coded) = buffers.ok_or(ExportError::Interrupted)?;
         plain.clear();
-        Some(Small { plain, coded, files: Vec::new() })
+        Ok(Place { plain, coded })
     }
 
-    fn send_small(&mut self, Small { plain, coded, files }: Small) -> Option<()> {
-        self.send(plain, coded, What::Files(files))
-    }
-
-    fn send(&mut self, plain: Vec<u8>, coded: Vec<u8>, what: What) -> Option<()> {
+    fn send(&mut self, Place { plain, coded }: Place, what: What) -> Result<(), ExportError> {
         let work = Work { number: self.number, plain, coded, what };
         self.number += 1;
-        self.stop.send(self.to_workers, work).then_some(())
+        if self.stop.send(self.to_workers, work) { Ok(()) } else { Err(ExportError::Interrupted) }
     }
 }
 
@@ -201,17 +193,23 @@ impl Large {
     }
 }
 
-/// Small files that are read together.
-struct Small {
+/// The buffers of a piece of work.
+#[derive(Default)]
+struct Place {
     plain: Vec<u8>,
     coded: Vec<u8>,
+}
+
+/// Small files that are read together.
+struct Small {
+    place: Place,
     files: Vec<(usize, usize)>,
 }
 
 impl Small {
     fn read(&mut self, index: usize, source: &SourceFile) -> Result<(), ExportError> {
         let file = open(source)?;
-        let read = (&file).take(source.state.size).read_to_end(&mut self.plain);
+        let read = (&file).take(source.state.size).read_to_end(&mut self.place.plain);
         let length = read.map_err(FsError::at("can't read", &source.path))?;
         expect_unchanged(source, &file)?;
         if length as u64 != source.state.size {

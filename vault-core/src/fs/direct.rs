@@ -11,11 +11,11 @@ use std::{fmt, io};
 
 /// What addresses, offsets and lengths are multiples of. A device that asks for more is written to through the page
 /// cache.
-pub(crate) const BLOCK: usize = 4096;
+pub(crate) const ALIGNMENT: usize = 4096;
 /// Bytes written by one call.
 const WRITE: usize = 4 << 20;
 
-/// A buffer of fixed capacity that begins at a multiple of [`BLOCK`]. It reads as the bytes put into it so far.
+/// A buffer of fixed capacity that begins at a multiple of [`ALIGNMENT`]. It reads as the bytes put into it so far.
 pub(crate) struct Aligned {
     memory: Vec<u8>,
     begin: usize,
@@ -25,9 +25,9 @@ pub(crate) struct Aligned {
 impl Aligned {
     /// An empty one. Its memory becomes real when it is first written to.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        let memory = vec![0; capacity.next_multiple_of(BLOCK) + BLOCK];
+        let memory = vec![0; capacity.next_multiple_of(ALIGNMENT) + ALIGNMENT];
         // Never moved again: it does not grow.
-        let begin = memory.as_ptr().align_offset(BLOCK) % BLOCK;
+        let begin = memory.as_ptr().align_offset(ALIGNMENT) % ALIGNMENT;
         Self { memory, begin, length: 0 }
     }
 
@@ -65,8 +65,14 @@ impl Aligned {
         Ok(read)
     }
 
+    /// Makes its address one that no device reads or writes at.
+    #[cfg(test)]
+    pub(super) fn misalign(&mut self) {
+        self.begin += 1;
+    }
+
     fn capacity(&self) -> usize {
-        self.memory.len() - BLOCK
+        self.memory.len() - ALIGNMENT
     }
 }
 
@@ -106,10 +112,10 @@ impl<F: AsFd> DirectFile<F> {
         Self { file, position: 0 }
     }
 
-    /// Writes `buffer` behind what was written before; every one but the last has a multiple of [`BLOCK`] bytes.
+    /// Writes `buffer` behind what was written before; every one but the last has a multiple of [`ALIGNMENT`] bytes.
     pub(crate) fn append(&mut self, buffer: &mut Aligned) -> io::Result<()> {
         let length = buffer.len();
-        let padded = length.next_multiple_of(BLOCK);
+        let padded = length.next_multiple_of(ALIGNMENT);
         buffer.set_len(padded);
         buffer[length..].fill(0);
         let mut at = 0;
@@ -120,7 +126,7 @@ impl<F: AsFd> DirectFile<F> {
                 Ok(written) => at += written,
                 Err(Errno::INTR) => {}
                 // Not like this: the rest goes through the page cache.
-                Err(Errno::INVAL | Errno::NOTSUP) if self.leave_direct()? => {}
+                Err(Errno::INVAL | Errno::NOTSUP) if leave_direct(&self.file)? => {}
                 Err(e) => return Err(e.into()),
             }
         }
@@ -134,13 +140,13 @@ impl<F: AsFd> DirectFile<F> {
         rustix::fs::ftruncate(&self.file, self.position)?;
         Ok(self.file)
     }
+}
 
-    /// Goes back to the page cache; `false` if that is where it was.
-    fn leave_direct(&self) -> io::Result<bool> {
-        let flags = fcntl_getfl(&self.file)?;
-        fcntl_setfl(&self.file, flags - OFlags::DIRECT)?;
-        Ok(flags.contains(OFlags::DIRECT))
-    }
+/// Lets a file go by the page cache; `false` if it did.
+pub(super) fn leave_direct(file: impl AsFd) -> rustix::io::Result<bool> {
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags - OFlags::DIRECT)?;
+    Ok(flags.contains(OFlags::DIRECT))
 }
 
 #[cfg(test)]
@@ -151,16 +157,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_appended_is_in_the_file(blocks in 0usize..5, tail in 1usize..3 * BLOCK, byte in any::<u8>()) {
+        fn what_is_appended_is_in_the_file(blocks in 0usize..5, tail in 1usize..3 * ALIGNMENT, byte in any::<u8>()) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("file");
-            let mut buffer = Aligned::with_capacity(3 * BLOCK);
+            let mut buffer = Aligned::with_capacity(3 * ALIGNMENT);
             let mut file = DirectFile::new(std::fs::File::create(&path).unwrap());
             let mut expected = Vec::new();
-            for length in std::iter::repeat_n(2 * BLOCK, blocks).chain([tail]) {
+            for length in std::iter::repeat_n(2 * ALIGNMENT, blocks).chain([tail]) {
                 buffer.clear();
                 buffer.extend_from_slice(&vec![byte; length]);
-                prop_assert_eq!(buffer.as_ptr().align_offset(BLOCK), 0);
+                prop_assert_eq!(buffer.as_ptr().align_offset(ALIGNMENT), 0);
                 expected.extend_from_slice(&buffer);
                 file.append(&mut buffer).unwrap();
                 prop_assert_eq!(buffer.len(), length);
@@ -177,10 +183,10 @@ mod tests {
         let mut file = DirectFile::new(File::create(&path).unwrap());
         let was_direct = fcntl_getfl(&file.file).unwrap().contains(OFlags::DIRECT);
         // Neither this address nor, after it, this offset is one that a device is written to at.
-        let mut buffer = Aligned::with_capacity(2 * BLOCK);
-        buffer.begin += 1;
+        let mut buffer = Aligned::with_capacity(2 * ALIGNMENT);
+        buffer.misalign();
         let mut expected = Vec::new();
-        for length in [BLOCK, 3, 9] {
+        for length in [ALIGNMENT, 3, 9] {
             buffer.set_len(length);
             buffer.fill(length as u8);
             expected.extend_from_slice(&buffer);

@@ -6,7 +6,7 @@ mod readback;
 mod room;
 mod write;
 
-pub(crate) use direct::{Aligned, BLOCK, DirectFile};
+pub(crate) use direct::{ALIGNMENT, Aligned, DirectFile};
 pub(crate) use read::{Folder, OpenError};
 pub(crate) use readback::ReadBack;
 pub(crate) use room::free_bytes;
