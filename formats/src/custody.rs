@@ -74,6 +74,13 @@ pub enum Event {
         /// Its seal, if there was one already.
         bundle: Option<BundleId>,
     },
+    /// A bundle that was sealed here was sealed anew, with fresh packs for some that were lost.
+    Superseded {
+        /// The seal that no longer counts here.
+        bundle: BundleId,
+        /// The seal that took its place.
+        by: BundleId,
+    },
     /// A bundle was admitted.
     Imported(Box<Imported>),
     /// A bundle was refused.

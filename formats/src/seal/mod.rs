@@ -4,7 +4,10 @@
 //! and identified as stored bytes: nobody parses it before its signature has been verified over those bytes, and nobody
 //! writes it again from what was parsed.
 
+mod parity;
 mod rules;
+
+pub use parity::{Group, Parity, Stride};
 
 use crate::agefile::Suite;
 use crate::ids::{BundleId, DestinationTag, MediumDigest, Nonce};
@@ -36,6 +39,8 @@ pub enum BundleFile {
     Keys,
     /// `packs/NNNN/NNNNNN.age`, counted from 0.
     Pack(u64),
+    /// `parity/NNNN/NNNNNN.rs`, counted from 0.
+    Parity(u64),
 }
 
 impl BundleFile {
@@ -47,7 +52,7 @@ impl BundleFile {
             Self::Sums(_) => limits::SUMS_BYTES,
             Self::Catalogue | Self::Index => limits::SEALED_TABLE_BYTES,
             Self::Keys => limits::KEYS_BYTES,
-            Self::Pack(_) => limits::PACK_BYTES,
+            Self::Pack(_) | Self::Parity(_) => limits::PACK_BYTES,
         }
     }
 }
@@ -61,6 +66,7 @@ impl fmt::Display for BundleFile {
             Self::Index => f.write_str("index.age"),
             Self::Keys => f.write_str("keys.age"),
             Self::Pack(n) => write!(f, "packs/{:04}/{n:06}.age", n / 1000),
+            Self::Parity(n) => write!(f, "parity/{:04}/{n:06}.rs", n / 1000),
         }
     }
 }
@@ -77,9 +83,13 @@ impl std::str::FromStr for BundleFile {
             _ => match text.strip_prefix("SHA256SUMS.") {
                 Some(volume) => Self::Sums(volume.parse().map_err(|_| unknown())?),
                 None => {
-                    let digits = text.strip_suffix(".age").and_then(|t| t.rsplit('/').next());
+                    let (name, numbered): (_, fn(u64) -> Self) = match text.strip_suffix(".age") {
+                        Some(name) => (name, Self::Pack),
+                        None => (text.strip_suffix(".rs").ok_or_else(unknown)?, Self::Parity),
+                    };
+                    let digits = name.rsplit('/').next();
                     let number = digits.filter(|d| d.len() == 6 && d.bytes().all(|c| c.is_ascii_digit()));
-                    Self::Pack(number.and_then(|d| d.parse().ok()).ok_or_else(unknown)?)
+                    numbered(number.and_then(|d| d.parse().ok()).ok_or_else(unknown)?)
                 }
             },
         };
@@ -173,11 +183,11 @@ pub struct Predicate {
     pub stream: StreamLayout,
     /// The media.
     pub volumes: Vec<Volume>,
-    /// Reserved for Reed-Solomon packs: null.
-    pub parity: Option<()>,
+    /// What it can be mended with.
+    pub parity: Option<Parity>,
     /// Reserved for the bundles it builds on: empty.
     pub builds_on: Vec<BundleId>,
-    /// Reserved for the seal it supersedes: null.
+    /// The seal that this one takes the place of: the same content, some of it in fresh packs.
     pub supersedes: Option<BundleId>,
 }
 
@@ -277,7 +287,7 @@ impl Seal {
     pub fn stanzas(&self, file: &BundleFile) -> Option<u64> {
         let stanzas = &self.predicate.stanzas;
         match file {
-            BundleFile::Recover | BundleFile::Sums(_) => None,
+            BundleFile::Recover | BundleFile::Sums(_) | BundleFile::Parity(_) => None,
             BundleFile::Catalogue => Some(stanzas.catalogue),
             BundleFile::Index => Some(stanzas.index),
             BundleFile::Keys => Some(stanzas.keys),

@@ -1,6 +1,6 @@
 //! What must hold inside a seal, for the one who writes it and for the one who reads it.
 
-use super::{BundleFile, Seal, SealError};
+use super::{BundleFile, Seal, SealError, Volume, parity};
 use crate::{FORMAT, limits, padding};
 
 /// Checks everything in a seal that can be checked without the files.
@@ -21,14 +21,15 @@ pub(super) fn check(seal: &Seal) -> Result<(), SealError> {
         ((1..=limits::STANZAS).contains(&p.stanzas.catalogue), "the catalogue's recipients are out of range"),
         ((1..=limits::STANZAS).contains(&p.stanzas.keys), "the keys' recipients are out of range"),
         (p.builds_on.is_empty(), "builds_on is reserved in this format"),
-        (p.supersedes.is_none(), "supersedes is reserved in this format"),
     ];
     if let Some((_, fault)) = rules.iter().find(|(holds, _)| !holds) {
         return Err(SealError::Rule(fault));
     }
     check_stream(seal)?;
     check_volumes(seal)?;
-    check_subjects(seal)
+    parity::check(seal)?;
+    check_subjects(seal)?;
+    parity::check_sizes(seal)
 }
 
 fn check_stream(seal: &Seal) -> Result<(), SealError> {
@@ -55,14 +56,18 @@ fn check_volumes(seal: &Seal) -> Result<(), SealError> {
     if volumes.iter().enumerate().any(|(i, v)| volumes[..i].iter().any(|w| w.name == v.name)) {
         return Err(SealError::Rule("two of its volumes have one name"));
     }
-    let mut ranges: Vec<_> = volumes.iter().flat_map(|v| v.packs.iter().copied()).collect();
-    ranges.sort_unstable();
-    let end = ranges.iter().try_fold(0, |next, &(first, end)| (first == next && end > first).then_some(end));
-    if end == Some(seal.predicate.stream.packs()) {
+    if hold_once(volumes, seal.predicate.stream.packs()) {
         Ok(())
     } else {
         Err(SealError::Rule("its volumes do not hold each pack once"))
     }
+}
+
+/// Whether the ranges of `volumes` hold each number from 0 to `count` - 1 once.
+pub(super) fn hold_once(volumes: &[Volume], count: u64) -> bool {
+    let mut ranges: Vec<_> = volumes.iter().flat_map(|v| v.packs.iter().copied()).collect();
+    ranges.sort_unstable();
+    ranges.iter().try_fold(0, |next, &(first, end)| (first == next && end > first).then_some(end)) == Some(count)
 }
 
 fn check_subjects(seal: &Seal) -> Result<(), SealError> {
@@ -71,6 +76,7 @@ fn check_subjects(seal: &Seal) -> Result<(), SealError> {
         .into_iter()
         .chain(p.volumes.iter().map(|v| BundleFile::Sums(v.name.clone())))
         .chain((0..p.stream.packs()).map(BundleFile::Pack))
+        .chain((0..p.parity.as_ref().map_or(0, super::Parity::packs)).map(BundleFile::Parity))
         .map(|file| file.to_string())
         .collect();
     expected.sort_unstable();

@@ -43,6 +43,7 @@ fn line(event: &Event) -> String {
             let what = moved(&e.artifacts);
             format!("exported {what} of tent {} to {}, bundle {}", e.tent, sites.join(", "), e.bundle)
         }
+        Event::Superseded { bundle, by } => format!("bundle {bundle} was superseded by {by}"),
         Event::ExportAbandoned { label, .. } => format!("export {label} came to nothing"),
         Event::Imported(i) => {
             let what = moved(&i.artifacts);

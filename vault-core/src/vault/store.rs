@@ -73,18 +73,20 @@ impl Incoming {
 const STAGING: &str = ".staging-";
 
 impl Vault {
-    /// Every bundle that the log names, in the log's order, but for exports that came to nothing after all.
+    /// Every bundle that the log names, in the log's order, but for exports that came to nothing after all and seals
+    /// that others took the place of.
     pub(crate) fn held(&self) -> impl Iterator<Item = Held<'_>> {
-        let abandoned: HashSet<BundleId> = self
+        let gone: HashSet<BundleId> = self
             .log()
             .iter()
             .filter_map(|entry| match entry.event {
                 Event::ExportAbandoned { bundle, .. } => bundle,
+                Event::Superseded { bundle, .. } => Some(bundle),
                 _ => None,
             })
             .collect();
         self.log().iter().filter_map(move |entry| match &entry.event {
-            Event::Exported(exported) if !abandoned.contains(&exported.bundle) => Some(Held::Exported(exported)),
+            Event::Exported(exported) if !gone.contains(&exported.bundle) => Some(Held::Exported(exported)),
             Event::Imported(imported) => Some(Held::Imported(imported)),
             _ => None,
         })

@@ -8,7 +8,9 @@ use gapvault_formats::coding::Coding;
 use gapvault_formats::ids::{CardFingerprint, FileDigest, MediumDigest};
 use gapvault_formats::index::{self, Run};
 use gapvault_formats::relpath::RelPath;
-use gapvault_formats::seal::{BundleFile, Predicate, Seal, Stanzas, StreamLayout, Subject, Volume};
+use gapvault_formats::seal::{
+    BundleFile, Group, Parity, Predicate, Seal, Stanzas, StreamLayout, Stride, Subject, Volume,
+};
 
 /// A file of the example that is stored.
 pub(super) const HELLO: &[u8] = b"hello\n";
@@ -110,6 +112,24 @@ pub(super) fn recipe(file: u64, runs: &[(u64, u64)], more: bool) -> index::Recip
 /// The seal of a bundle with this many packs of 64 KiB, each on a volume of its own. Age files are random, so the
 /// digests are those of the files' names, and the sizes are made up.
 pub(super) fn seal(packs: u64) -> String {
+    seal_with(packs, None)
+}
+
+/// The seal of three packs, the first and last of them in one parity group, the second alone in another. The parity
+/// packs are on the first two volumes.
+pub(super) fn seal_with_parity() -> String {
+    let group = |stride| Group { packs: vec![stride], parity: 1 };
+    let volume = |n: u64, packs| Volume { name: format!("v{n}").parse().unwrap(), packs };
+    seal_with(
+        3,
+        Some(Parity {
+            groups: vec![group(Stride(0, 3, 2)), group(Stride(1, 2, 1))],
+            volumes: vec![volume(1, vec![(0, 1)]), volume(2, vec![(1, 2)]), volume(3, Vec::new())],
+        }),
+    )
+}
+
+fn seal_with(packs: u64, parity: Option<Parity>) -> String {
     let pack = 65_536;
     let names = (0..packs).map(|n| format!("v{}", n + 1).parse().unwrap());
     let volumes: Vec<_> =
@@ -117,10 +137,17 @@ pub(super) fn seal(packs: u64) -> String {
     let files = [BundleFile::Recover, BundleFile::Catalogue, BundleFile::Index, BundleFile::Keys]
         .into_iter()
         .chain(volumes.iter().map(|volume| BundleFile::Sums(volume.name.clone())))
-        .chain((0..packs).map(BundleFile::Pack));
+        .chain((0..packs).map(BundleFile::Pack))
+        .chain((0..parity.as_ref().map_or(0, Parity::packs)).map(BundleFile::Parity));
     let subjects = files
         .map(|file| {
-            let size = if file.to_string().ends_with(".age") { 65_768 } else { 1_000 };
+            let size = match &file {
+                // The longest of its group is 65,768 bytes: two stripes of each shard.
+                BundleFile::Parity(0) => 65_792 + 8 * 3 * 2,
+                BundleFile::Parity(_) => 65_792 + 8 * 2 * 2,
+                file if file.to_string().ends_with(".age") => 65_768,
+                _ => 1_000,
+            };
             Subject { sha256: MediumDigest::of(file.to_string().as_bytes()), file, size }
         })
         .collect();
@@ -141,7 +168,7 @@ pub(super) fn seal(packs: u64) -> String {
         stanzas: Stanzas { catalogue: 2, keys: 1, index: 1, pack: 1 },
         stream: StreamLayout { length: packs * pack, pack },
         volumes,
-        parity: None,
+        parity,
         builds_on: Vec::new(),
         supersedes: None,
     };

@@ -8,10 +8,13 @@ pub(super) fn vectors() -> Kind {
     kind.valid("one_volume", good.clone());
     kind.valid("two_volumes", example::seal(2));
     kind.valid("a_volume_without_packs", without_packs(&example::seal(2)));
+    kind.valid("parity_of_two_groups", example::seal_with_parity());
+    kind.valid("superseding", altered(&good, "\"supersedes\":null", &format!("\"supersedes\":\"{:064}\"", 1)));
     layout(&mut kind, &good);
     fields(&mut kind, &good);
     rules(&mut kind, &good);
     volumes(&mut kind, &example::seal(2));
+    parity(&mut kind, &example::seal_with_parity());
     subjects(&mut kind, &good);
     kind
 }
@@ -103,7 +106,7 @@ fn rules(kind: &mut Kind, good: &str) {
             ("1001_stanzas_in_the_catalogue", "\"catalogue\":2", "\"catalogue\":1001"),
             ("no_stanza_in_the_keys", "\"keys\":1", "\"keys\":0"),
             ("builds_on_given", "\"builds_on\":[]", &format!("\"builds_on\":[\"{digest}\"]")),
-            ("supersedes_given", "\"supersedes\":null", &format!("\"supersedes\":\"{digest}\"")),
+            ("supersedes_no_digest", "\"supersedes\":null", "\"supersedes\":\"00\""),
             ("packs_of_length_0", "\"pack\":65536", "\"pack\":0"),
             ("packs_of_a_length_that_is_no_multiple", "\"pack\":65536", "\"pack\":65537"),
             ("packs_over_1_gib", "\"pack\":65536", "\"pack\":1073807360"),
@@ -129,6 +132,36 @@ fn volumes(kind: &mut Kind, two: &str) {
             ("range_backwards", "[[1,2]]", "[[2,1]]"),
             ("range_past_the_last_pack", "[[1,2]]", "[[1,3]]"),
             ("range_of_three_numbers", "[[1,2]]", "[[1,2,3]]"),
+        ],
+    );
+}
+
+/// Three packs in two groups, the second of one pack; a parity pack of each on the other volume.
+fn parity(kind: &mut Kind, good: &str) {
+    let last = "\"packs\":[[1,2]]},{\"name\":\"v3\",\"packs\":[]}]},\"builds";
+    kind.altered(
+        good,
+        &[
+            ("parity_group_of_no_packs", "\"packs\":[[1,2,1]]", "\"packs\":[]"),
+            ("parity_group_of_no_parity", "\"packs\":[[1,2,1]],\"parity\":1", "\"packs\":[[1,2,1]],\"parity\":0"),
+            ("more_parity_than_data", "\"packs\":[[1,2,1]],\"parity\":1", "\"packs\":[[1,2,1]],\"parity\":2"),
+            ("1025_shards_in_a_group", "[1,2,1]", "[1,1025,1]"),
+            ("shards_past_all_counting", "[1,2,1]", "[0,18446744073709551615,1]"),
+            ("stride_of_0", "[1,2,1]", "[1,2,0]"),
+            ("stride_that_ends_behind_its_last", "[0,3,2]", "[0,4,2]"),
+            ("stride_backwards", "[1,2,1]", "[2,1,1]"),
+            ("stride_of_two_numbers", "[1,2,1]", "[1,2]"),
+            ("pack_in_two_parity_groups", "[1,2,1]", "[1,3,1]"),
+            ("pack_in_no_parity_group", "[0,3,2]", "[0,1,1]"),
+            ("parity_group_past_the_last_pack", "[1,2,1]", "[3,4,1]"),
+            ("parity_pack_on_two_volumes", last, &last.replace("[1,2]", "[0,2]")),
+            ("parity_pack_on_no_volume", last, &last.replace("[1,2]", "")),
+            ("parity_of_a_volume_that_is_not_there", last, &last.replace("v3", "v9")),
+            ("parity_of_fewer_volumes", last, &last.replace(",{\"name\":\"v3\",\"packs\":[]}", "")),
+            ("parity_subject_missing", "parity/0000/000001.rs", "parity/0000/000002.rs"),
+            ("parity_pack_of_another_size", "\"size\":65840", "\"size\":65841"),
+            ("parity_in_another_folder", "parity/0000/000001.rs", "parity/0001/000001.rs"),
+            ("parity_of_unknown_field", "{\"groups\"", "{\"more\":1,\"groups\""),
         ],
     );
 }
