@@ -23,7 +23,7 @@ struct Meddler<'a> {
 }
 
 impl Observer for Meddler<'_> {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Event<'_>) {
         if matches!(event, Event::Advance { .. }) {
             self.once.call_once(|| (self.change)(self.source));
         }
@@ -123,12 +123,13 @@ fn export_while(change: Change<'_>) -> (Gap, Result<(), ExportError>) {
 struct Sum(Mutex<Vec<(Phase, u64, u64, bool)>>);
 
 impl Observer for Sum {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Event<'_>) {
         let mut stretches = self.0.lock().unwrap();
         match event {
-            Event::Begin { phase, total } => stretches.push((phase, total, 0, false)),
-            Event::Advance { bytes } => stretches.last_mut().unwrap().2 += bytes,
-            Event::End => stretches.last_mut().unwrap().3 = true,
+            Event::Medium { .. } => {}
+            Event::Begin { phase, total, .. } => stretches.push((phase, total, 0, false)),
+            Event::Advance { bytes, .. } => stretches.last_mut().unwrap().2 += bytes,
+            Event::End { .. } => stretches.last_mut().unwrap().3 = true,
         }
     }
 }
@@ -161,7 +162,7 @@ fn progress_comes_to_exactly_what_it_said_was_ahead() {
 struct Faulty;
 
 impl Observer for Faulty {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Event<'_>) {
         assert!(!matches!(event, Event::Advance { .. }), "on purpose");
     }
 }

@@ -1,11 +1,13 @@
 //! Progress: bars with rate and remaining time on a terminal, events as JSON lines for programs, and Ctrl-C.
 
+use crate::text::{printable, printable_json};
 use gapvault_core::observe::{Event, Observer, Phase};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How progress is shown.
@@ -33,14 +35,30 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 enum Show {
     Nothing,
-    Bar(Mutex<Option<ProgressBar>>),
-    Json(Mutex<Option<Stretch>>),
+    Bars(Mutex<Bars>),
+    Json(Mutex<Lines>),
+}
+
+/// Bars, one for each stretch that goes on: of each medium one, and one for the whole.
+#[derive(Debug, Default)]
+struct Bars {
+    all: MultiProgress,
+    media: BTreeMap<usize, String>,
+    going_on: BTreeMap<Option<usize>, ProgressBar>,
+}
+
+/// Stretches of work for JSON events, in the same way.
+#[derive(Debug, Default)]
+struct Lines {
+    media: BTreeMap<usize, String>,
+    going_on: BTreeMap<Option<usize>, Stretch>,
 }
 
 /// A stretch of work, for JSON events.
 #[derive(Debug)]
 struct Stretch {
     phase: Phase,
+    medium: Option<String>,
     total: u64,
     done: u64,
     begun: Instant,
@@ -51,6 +69,8 @@ struct Stretch {
 struct Told<'a> {
     event: &'a str,
     phase: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    medium: Option<&'a str>,
     bytes: u64,
     total: u64,
     seconds: f64,
@@ -59,7 +79,7 @@ struct Told<'a> {
 impl Progress {
     pub(crate) fn new(mode: ProgressMode) -> Self {
         let show = match mode {
-            ProgressMode::Auto if std::io::stderr().is_terminal() => Show::Bar(Mutex::default()),
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Show::Bars(Mutex::default()),
             ProgressMode::Auto | ProgressMode::None => Show::Nothing,
             ProgressMode::Json => Show::Json(Mutex::default()),
         };
@@ -78,22 +98,21 @@ impl Progress {
         });
     }
 
-    /// Takes a bar off the screen, so that what follows stands alone.
+    /// Takes the bars off the screen, so that what follows stands alone.
     pub(crate) fn clear(&self) {
-        if let Show::Bar(bar) = &self.show
-            && let Some(bar) = bar.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
-            bar.finish_and_clear();
+        if let Show::Bars(bars) = &self.show {
+            let going_on = std::mem::take(&mut locked(bars).going_on);
+            going_on.into_values().for_each(|bar| bar.finish_and_clear());
         }
     }
 }
 
 impl Observer for Progress {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Event<'_>) {
         match &self.show {
             Show::Nothing => {}
-            Show::Bar(bar) => show_bar(&mut bar.lock().unwrap_or_else(PoisonError::into_inner), event),
-            Show::Json(stretch) => tell(&mut stretch.lock().unwrap_or_else(PoisonError::into_inner), &event),
+            Show::Bars(bars) => locked(bars).show(event),
+            Show::Json(lines) => locked(lines).tell(event),
         }
     }
 
@@ -102,51 +121,69 @@ impl Observer for Progress {
     }
 }
 
-fn show_bar(bar: &mut Option<ProgressBar>, event: Event) {
-    match event {
-        Event::Begin { phase, total } => {
-            let template = if total == 0 {
-                "{prefix:>8} {spinner} {elapsed}"
-            } else {
-                "{prefix:>8} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
-            };
-            // The templates are constant and well-formed.
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            let new = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            *bar = Some(new.with_style(style).with_prefix(phase.name()));
-        }
-        Event::Advance { bytes } => {
-            if let Some(bar) = bar {
-                bar.inc(bytes);
+fn locked<T>(shown: &Mutex<T>) -> MutexGuard<'_, T> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Bars {
+    fn show(&mut self, event: Event<'_>) {
+        match event {
+            Event::Medium { index, path } => {
+                self.media.insert(index, printable(&path.display().to_string()));
             }
-        }
-        Event::End => {
-            if let Some(bar) = bar.take() {
-                bar.finish_and_clear();
+            Event::Begin { phase, total, medium } => {
+                let template = if total == 0 {
+                    "{prefix:>8} {spinner} {elapsed}"
+                } else {
+                    "{prefix:>8} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
+                };
+                // The templates are constant and well-formed.
+                let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+                // With one medium there is nothing to tell apart.
+                let named = medium.filter(|_| self.media.len() > 1).and_then(|medium| self.media.get(&medium));
+                let prefix = named.map_or(phase.name().to_owned(), |name| format!("{} {name}", phase.name()));
+                let bar = self.all.add(ProgressBar::new(total).with_style(style).with_prefix(prefix));
+                self.going_on.insert(medium, bar);
+            }
+            Event::Advance { bytes, medium } => {
+                if let Some(bar) = self.going_on.get(&medium) {
+                    bar.inc(bytes);
+                }
+            }
+            Event::End { medium } => {
+                if let Some(bar) = self.going_on.remove(&medium) {
+                    bar.finish_and_clear();
+                }
             }
         }
     }
 }
 
-fn tell(stretch: &mut Option<Stretch>, event: &Event) {
-    match event {
-        Event::Begin { phase, total } => {
-            let now = Instant::now();
-            let new = stretch.insert(Stretch { phase: *phase, total: *total, done: 0, begun: now, told: now });
-            new.write("begin");
-        }
-        Event::Advance { bytes } => {
-            if let Some(stretch) = stretch {
-                stretch.done += bytes;
-                if stretch.told.elapsed() >= INTERVAL {
-                    stretch.told = Instant::now();
-                    stretch.write("advance");
+impl Lines {
+    fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Medium { index, path } => {
+                self.media.insert(index, path.display().to_string());
+            }
+            Event::Begin { phase, total, medium } => {
+                let (now, name) = (Instant::now(), medium.and_then(|medium| self.media.get(&medium)).cloned());
+                let stretch = Stretch { phase, medium: name, total, done: 0, begun: now, told: now };
+                stretch.write("begin");
+                self.going_on.insert(medium, stretch);
+            }
+            Event::Advance { bytes, medium } => {
+                if let Some(stretch) = self.going_on.get_mut(&medium) {
+                    stretch.done += bytes;
+                    if stretch.told.elapsed() >= INTERVAL {
+                        stretch.told = Instant::now();
+                        stretch.write("advance");
+                    }
                 }
             }
-        }
-        Event::End => {
-            if let Some(stretch) = stretch.take() {
-                stretch.write("end");
+            Event::End { medium } => {
+                if let Some(stretch) = self.going_on.remove(&medium) {
+                    stretch.write("end");
+                }
             }
         }
     }
@@ -154,12 +191,12 @@ fn tell(stretch: &mut Option<Stretch>, event: &Event) {
 
 impl Stretch {
     fn write(&self, event: &str) {
-        let Self { phase, total, done, begun, .. } = self;
-        let told =
-            Told { event, phase: phase.name(), bytes: *done, total: *total, seconds: begun.elapsed().as_secs_f64() };
+        let Self { phase, medium, total, done, begun, .. } = self;
+        let (phase, medium, seconds) = (phase.name(), medium.as_deref(), begun.elapsed().as_secs_f64());
+        let told = Told { event, phase, medium, bytes: *done, total: *total, seconds };
         if let Ok(line) = serde_json::to_string(&told) {
             // Where stderr is closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr().lock(), "{line}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", printable_json(&line));
         }
     }
 }

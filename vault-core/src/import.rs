@@ -266,18 +266,18 @@ impl Staging {
         observer: &dyn Observer,
     ) -> Result<u64, ImportError> {
         let total = subjects.iter().map(|s| s.size).sum();
-        observer.event(Event::Begin { phase, total });
+        observer.event(Event::Begin { phase, total, medium: None });
         let mut missing = Vec::new();
         for subject in subjects {
             // Checked, not assumed: the machine may have gone down while this was written.
             if digest_of(&self.folder, subject)? == Some(subject.sha256) {
-                observer.event(Event::Advance { bytes: subject.size });
+                observer.event(Event::Advance { bytes: subject.size, medium: None });
             } else {
                 missing.push(*subject);
             }
         }
         deliver(&bundle.folder, &judged.seal, &missing, observer, self)?;
-        observer.event(Event::End);
+        observer.event(Event::End { medium: None });
         Ok(total)
     }
 

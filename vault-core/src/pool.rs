@@ -136,7 +136,7 @@ mod tests {
     struct Fickle(AtomicBool);
 
     impl Observer for Fickle {
-        fn event(&self, _: Event) {}
+        fn event(&self, _: Event<'_>) {}
         fn cancelled(&self) -> bool {
             !self.0.swap(true, Ordering::SeqCst)
         }

@@ -81,10 +81,10 @@ pub fn verify(vault: Option<&Vault>, bundle: &Bundle, observer: &dyn Observer) -
         }
     };
     check_listing(bundle, &seal, &sealed)?;
-    observer.event(Event::Begin { phase: Phase::Verify, total: seal.total_size() });
+    observer.event(Event::Begin { phase: Phase::Verify, total: seal.total_size(), medium: None });
     let subjects: Vec<_> = seal.subjects().iter().collect();
     deliver::<VerifyError>(&bundle.folder, &seal, &subjects, observer, &mut Discard)?;
-    observer.event(Event::End);
+    observer.event(Event::End { medium: None });
     Ok(Verified { sealed, seal, trust })
 }
 

@@ -130,7 +130,7 @@ fn arrive<E>(
 ) -> Result<(), E> {
     for Block { subject, mut bytes, last } in hashed {
         arrival.block(subject, &mut bytes)?;
-        observer.event(Event::Advance { bytes: bytes.len() as u64 });
+        observer.event(Event::Advance { bytes: bytes.len() as u64, medium: None });
         // The reader may be done and gone.
         let _ = give_back.send(bytes);
         if last {

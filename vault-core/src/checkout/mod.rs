@@ -180,7 +180,7 @@ pub fn checkout(
     let found = found.ok_or_else(|| HeldError::NoArtifact { artifact: artifact.clone() })?;
 
     let staging = staging::Staging::create(parent, &name)?;
-    observer.event(Event::Begin { phase: Phase::Checkout, total: found.moved.bytes });
+    observer.event(Event::Begin { phase: Phase::Checkout, total: found.moved.bytes, medium: None });
     let source = packs::Source { folder: &opened.folder, seal: &opened.seal, bundle: id, keys };
     let chunks = &opened.contents.chunks;
     let written = check_room(parent, found.moved.bytes)
@@ -192,7 +192,7 @@ pub fn checkout(
         let _ = staging.discard();
         return Err(error);
     }
-    observer.event(Event::End);
+    observer.event(Event::End { medium: None });
     let (files, bytes) = (found.moved.files, found.moved.bytes);
     vault.record(custody::Event::CheckedOut { bundle: id, artifact: artifact.clone() })?;
     Ok(CheckedOut { bundle: id, files, bytes })

@@ -114,7 +114,7 @@ pub(super) fn write_parts(
         if last && let Some(file) = out.take() {
             file.finish().map_err(failed())?;
         }
-        observer.event(Event::Advance { bytes: bytes.len() as u64 });
+        observer.event(Event::Advance { bytes: bytes.len() as u64, medium: None });
         buffers.give_back(bytes);
     }
     Ok(())

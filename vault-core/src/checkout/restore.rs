@@ -185,7 +185,7 @@ impl<'a, 's> Worker<'a, 's> {
         let path = file.path.as_str();
         let mut out = self.shared.tree.create_file(path, file.mode)?;
         out.write_all(&plain).map_err(FsError::at("can't write", &self.shared.tree.path(path)))?;
-        self.shared.observer.event(Event::Advance { bytes: plain.len() as u64 });
+        self.shared.observer.event(Event::Advance { bytes: plain.len() as u64, medium: None });
         self.plain = plain;
         Ok(())
     }

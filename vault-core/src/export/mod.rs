@@ -143,9 +143,9 @@ pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observe
         return Err(ExportError::TooManyDestinations { tent: request.tent.clone() });
     }
 
-    observer.event(Event::Begin { phase: Phase::Walk, total: 0 });
+    observer.event(Event::Begin { phase: Phase::Walk, total: 0, medium: None });
     let source = source::walk(&request.paths, &request.medium, request.options.follow_links, observer)?;
-    observer.event(Event::End);
+    observer.event(Event::End { medium: None });
     check_size(request, source.bytes)?;
     target::clear_leftovers(vault, &request.medium)?;
 
@@ -185,9 +185,9 @@ fn write(
     mut target: target::Target,
     observer: &dyn Observer,
 ) -> Result<Outcome, ExportError> {
-    observer.event(Event::Begin { phase: Phase::Export, total: source.bytes });
+    observer.event(Event::Begin { phase: Phase::Export, total: source.bytes, medium: None });
     let content = pipeline::run(plan, source, &mut target, observer)?;
-    observer.event(Event::End);
+    observer.event(Event::End { medium: None });
 
     let staging = vault.stage(plan.label.as_str())?;
     let described = describe::describe(vault, plan, source, &content, staging.path(), &mut target);

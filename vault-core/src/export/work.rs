@@ -62,7 +62,7 @@ pub(super) fn work(
         for pack in worker.full.drain(..) {
             stop.send(&shared.to_medium, pack.seal()?);
         }
-        shared.observer.event(Event::Advance { bytes });
+        shared.observer.event(Event::Advance { bytes, medium: None });
     }
     Ok(())
 }
