@@ -89,6 +89,7 @@ mod lane;
 pub mod list;
 pub mod observe;
 mod pool;
+mod random;
 pub mod trust;
 pub mod vault;
 pub mod verify;
