@@ -1,6 +1,8 @@
 //! Files: read without following links, written so that nothing is lost.
 
+mod device;
 mod direct;
+mod mounts;
 mod read;
 mod readback;
 mod room;
