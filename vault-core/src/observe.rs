@@ -15,6 +15,10 @@ pub enum Phase {
     Import,
     /// Writing an artifact's files.
     Checkout,
+    /// Filling a medium's free room.
+    Fill,
+    /// Reading what filled it.
+    ReadBack,
 }
 
 impl Phase {
@@ -28,6 +32,8 @@ impl Phase {
             Self::Describe => "describe",
             Self::Import => "import",
             Self::Checkout => "checkout",
+            Self::Fill => "fill",
+            Self::ReadBack => "read back",
         }
     }
 }

@@ -10,6 +10,7 @@ mod scratch;
 mod write;
 
 pub(crate) use direct::{ALIGNMENT, Aligned, DirectFile};
+pub(crate) use mounts::Mount;
 pub(crate) use read::{Folder, OpenError};
 pub(crate) use readback::ReadBack;
 pub(crate) use room::free_bytes;
