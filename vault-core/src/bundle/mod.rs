@@ -5,7 +5,7 @@ mod deliver;
 mod files;
 mod find;
 mod judge;
-mod room;
+pub(crate) mod room;
 mod seal;
 mod witness;
 
