@@ -111,7 +111,7 @@ pub enum ExportError {
     #[error("this version of gapvault codes the content in another way than the one that began the export")]
     OtherCoding,
     /// It broke off, and can go on.
-    #[error("{error}; no bundle was made, {kept} written packs are kept")]
+    #[error("{error}; {kept} written packs are kept")]
     Unfinished {
         /// Why.
         error: Box<ExportError>,
@@ -245,7 +245,7 @@ pub enum ExportError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The work was stopped.
-    #[error("interrupted: nothing was exported")]
+    #[error("interrupted: no bundle was made")]
     Interrupted,
 }
 
