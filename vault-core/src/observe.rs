@@ -33,7 +33,7 @@ impl Phase {
             Self::Import => "import",
             Self::Checkout => "checkout",
             Self::Fill => "fill",
-            Self::ReadBack => "read back",
+            Self::ReadBack => "readback",
         }
     }
 }
