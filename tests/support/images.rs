@@ -18,9 +18,9 @@ const PRELUDE: &str = r#"
         truncate -s "$2" "$image"
         case $1 in
             ext4) mkfs.ext4 -q -m 0 "$image" ;;
-            xfs | btrfs) "$made" -q "$image" ;;
-            *) "$made" "$image" >&2 ;;
-        esac || cannot "$made fails"
+            xfs) mkfs.xfs -q "$image" ;;
+            *) "$made" "$image" ;;
+        esac >&2 || cannot "$made fails"
         mount_image "$1" "$3"
     }
     # mount_image KIND FOLDER: $image again.

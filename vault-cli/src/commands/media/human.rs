@@ -12,6 +12,9 @@ pub(super) fn medium(told: &Told) -> String {
     }
     if let Some(capacity) = &told.capacity {
         line(&mut out, "capacity", &proven(capacity));
+        if let Some(left) = &capacity.left {
+            line(&mut out, "LEFT", &printable(left));
+        }
     }
     if let Some(error) = &told.error {
         line(&mut out, "FAILED", &printable(&error.message));

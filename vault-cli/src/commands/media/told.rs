@@ -65,6 +65,8 @@ pub(super) struct ToldCapacity {
     pub(super) read_back: &'static str,
     pub(super) write_rate: u64,
     pub(super) read_rate: u64,
+    /// What could not be removed again.
+    pub(super) left: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -129,6 +131,7 @@ impl From<Capacity> for ToldCapacity {
             read_back: if capacity.from_device { "proven" } else { "unproven" },
             write_rate: rate(capacity.seconds.0),
             read_rate: rate(capacity.seconds.1),
+            left: capacity.left.map(|error| error.to_string()),
         }
     }
 }
