@@ -1,7 +1,9 @@
 //! `gapvault media`: what it says of real file systems.
 
 use crate::support::images::mounting;
-use crate::support::{Gap, Run};
+use crate::support::tools::{bound_by_modes, skip};
+use crate::support::trees::Unlock;
+use crate::support::{Gap, Run, gapvault, noise, run, set_mode, snapshot};
 use serde_json::Value;
 
 /// The media of a run's object.
@@ -147,11 +149,26 @@ fn a_full_medium_is_one_that_could_be_written_to() {
 }
 
 #[test]
+fn a_medium_that_this_user_may_not_write_to_is_an_answer_too() {
+    let gap = Gap::new();
+    let _unlock = Unlock(gap.stick.clone());
+    set_mode(&gap.stick, 0o555);
+    let mut command = gapvault();
+    command.args(["media", "--json"]).arg(&gap.stick);
+    let Some(mut command) = bound_by_modes(&command) else {
+        return skip("a medium without permission", "file modes can't be made to bind this process");
+    };
+    let probe = media(&run(&mut command).expect(0)).remove(0);
+    assert_eq!((&probe["read_only"], &probe["writable"]), (&false.into(), &false.into()), "{probe}");
+    assert!(ALL.iter().all(|name| probe[name] == Value::Null), "{probe}");
+}
+
+#[test]
 fn what_is_no_folder_fails_and_the_others_are_told_all_the_same() {
     let gap = Gap::new();
     std::fs::write(gap.path("file"), b"").unwrap();
     for path in [gap.path("file"), gap.path("nothing")] {
-        let run = crate::support::run(gap.lab.command(["media", "--quick", "--json"]).arg(&path).arg(&gap.stick));
+        let run = run(gap.lab.command(["media", "--quick", "--json"]).arg(&path).arg(&gap.stick));
         let run = run.expect(6);
         assert!(run.err.contains("is not a folder\nhint: mount the medium"), "{run:#?}");
         let media = media(&run);
@@ -164,13 +181,14 @@ fn a_medium_whose_driver_was_killed_is_gone() {
     let gap = Gap::new();
     let script = r#"image exfat 16M "$STICK"; kill_drivers; "$GAPVAULT" media "$STICK""#;
     let Some(run) = mounting(&gap, "a killed driver", script) else { return };
-    run.refused(6, "Transport endpoint is not connected");
+    // Whoever asks while it dies is told something else than whoever asks later.
+    run.refused(6, "hint: check that the medium is still connected");
 }
 
 #[test]
 fn a_limit_on_the_process_is_told_and_survived() {
     let gap = Gap::new();
-    std::fs::write(gap.path("noise"), crate::support::noise(1, 4 << 20)).unwrap();
+    std::fs::write(gap.path("noise"), noise(1, 4 << 20)).unwrap();
     let script = r#"ulimit -f 2048; "$GAPVAULT" media --quick --json "$STICK"
         "$GAPVAULT" --vault "$LAB" export "$ROOM/noise" --name m:1 --tent aurora --to "$STICK" --pack-size 2M"#;
     let Some(run) = mounting(&gap, "a limit on files", script) else { return };
@@ -178,5 +196,5 @@ fn a_limit_on_the_process_is_told_and_survived() {
     assert_eq!(told["media"][0]["process_limit"], 1 << 20, "{told}");
     let run = run.refused(6, "File too large");
     assert!(run.err.contains("hint: this file system, or the limit on this process"), "{run:#?}");
-    assert!(crate::support::snapshot(&gap.stick).is_empty());
+    assert!(snapshot(&gap.stick).is_empty());
 }

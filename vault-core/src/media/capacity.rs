@@ -263,20 +263,13 @@ impl Seen {
     /// What was written at `at` can't be read; an error if the reason is not the medium's.
     fn unreadable(&mut self, at: u64, error: FsError) -> Result<(), FsError> {
         match error.source.raw_os_error() {
-            Some(code) if !is_gone(code) => {
+            Some(code) if !error.is_gone() => {
                 self.first_bad.get_or_insert(BadByte { at, error: Some(code) });
                 Ok(())
             }
             _ => Err(error),
         }
     }
-}
-
-/// Whether an error means that nothing more will ever come of this medium.
-fn is_gone(code: i32) -> bool {
-    [Errno::NODEV, Errno::NXIO, Errno::NOTCONN, Errno::NOMEDIUM, Errno::SHUTDOWN]
-        .iter()
-        .any(|e| e.raw_os_error() == code)
 }
 
 #[cfg(test)]
