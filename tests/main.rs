@@ -19,6 +19,8 @@ mod interrupted;
 mod killed;
 mod looking;
 mod media;
+mod media_capacity;
+mod media_probe;
 mod offline;
 mod readme;
 mod roles;

@@ -1,25 +1,9 @@
 //! Media that are full, too small or read-only. They are mounted in a namespace of this test alone.
 
+use crate::support::images::mounting;
 use crate::support::kill::lied_to;
-use crate::support::tools::{apart, skip};
-use crate::support::{Gap, Run, gapvault, noise, run, snapshot, write_sample};
-
-/// Runs `script` with `$GAPVAULT`, `$LAB`, `$CLUSTER`, `$STICK`, `$ROOM`; it may mount things, and exits with 99 where
-/// it can't. `None`, said aloud, where this machine does not let it.
-fn mounting(gap: &Gap, claim: &str, script: &str) -> Option<Run> {
-    let Some(mut command) = apart("--mount", script) else {
-        skip(claim, "no mount namespace can be made here");
-        return None;
-    };
-    command.env_remove("GAPVAULT_DIR").env("GAPVAULT", gapvault().get_program()).env("ROOM", gap.room.path());
-    command.env("LAB", &gap.lab.vault).env("CLUSTER", &gap.cluster.vault).env("STICK", &gap.stick);
-    let run = run(&mut command);
-    if run.code == 99 {
-        skip(claim, "nothing can be mounted here");
-        return None;
-    }
-    Some(run)
-}
+use crate::support::tools::skip;
+use crate::support::{Gap, noise, run, snapshot, write_sample};
 
 const TINY: &str = r#"
     tiny() { mount -t tmpfs -o size="$1" tmpfs "$2" || exit 99; }

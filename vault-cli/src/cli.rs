@@ -2,7 +2,7 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs,
     untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Tent(TentArgs),
     Trust(TrustArgs),
     Untrust(UntrustArgs),
+    Media(MediaArgs),
     Export(ExportArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),

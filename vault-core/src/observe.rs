@@ -47,7 +47,7 @@ impl Phase {
             Self::Fill => "fill",
             Self::Write => "write",
             Self::Check => "check",
-            Self::ReadBack => "read back",
+            Self::ReadBack => "readback",
         }
     }
 }

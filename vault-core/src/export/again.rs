@@ -75,7 +75,7 @@ pub(super) fn already(vault: &Vault, exported: &Exported) -> Result<Outcome, Exp
         volumes: Vec::new(),
         proof: Proof::Skipped,
         packs: seal.predicate().stream.packs(),
-        kept: seal.predicate().stream.packs(),
+        kept: 0,
         parity_packs: seal.predicate().parity.as_ref().map_or(0, gapvault_formats::seal::Parity::packs),
         figures: None,
     })
