@@ -28,6 +28,7 @@ mod round_trip;
 mod shapes;
 mod source;
 mod stock_age;
+mod stock_parity;
 mod stock_tools;
 mod tamper_admission;
 mod tamper_extras;
