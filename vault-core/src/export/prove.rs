@@ -177,11 +177,20 @@ pub(super) fn read_back_group(
         let mut code = || -> Result<(), ExportError> {
             for (at, buffers) in read.iter() {
                 hash_batch(shards, &buffers, hashers, table, at, threads);
-                buffers.iter().try_for_each(|buffer| encoder.add(buffer))?;
-                let recovery = encoder.finish()?;
-                for (index, (file, piece)) in files.iter_mut().zip(recovery.iter()).enumerate() {
-                    table.add(geometry.data() + index, (at / STRIPE as u64) as usize, piece);
-                    file.append(&targets[to], piece, at + piece.len() as u64 == geometry.shard())?;
+                let length = buffers.first().map_or(0, |buffer| buffer.len());
+                // A stripe of every shard fits into a cache where more would not.
+                for begin in (0..length).step_by(STRIPE) {
+                    let end = length.min(begin + STRIPE);
+                    buffers.iter().try_for_each(|buffer| encoder.add(&buffer[begin..end]))?;
+                    let stripe = ((at + begin as u64) / STRIPE as u64) as usize;
+                    for (index, (file, piece)) in files.iter_mut().zip(encoder.finish()?.iter()).enumerate() {
+                        table.add(geometry.data() + index, stripe, piece);
+                        file.buffer.extend_from_slice(piece);
+                    }
+                }
+                // The last part waits for the table.
+                if at + (length as u64) < geometry.shard() {
+                    files.iter_mut().try_for_each(|file| file.write(targets[to]))?;
                 }
                 // The reader may be done and gone.
                 let _ = give_back.send(buffers);
@@ -312,18 +321,14 @@ impl ParityFile {
         Ok(Self { file, path, out: DirectFile::new(out), hasher: Sha256::new(), buffer, size: 0 })
     }
 
-    /// Appends a part of the shard; the last waits for the table.
-    fn append(&mut self, target: &Mutex<Target>, piece: &[u8], last: bool) -> Result<(), ExportError> {
-        self.buffer.clear();
-        self.buffer.extend_from_slice(piece);
-        if last { Ok(()) } else { self.write(target) }
-    }
-
+    /// Writes what was put into its buffer.
     fn write(&mut self, target: &Mutex<Target>) -> Result<(), ExportError> {
         self.hasher.update(&*self.buffer);
         self.size += self.buffer.len() as u64;
         let written = self.out.append(&mut self.buffer);
-        written.map_err(|e| lock(target).failed("can't write", &self.path)(e))
+        written.map_err(|e| lock(target).failed("can't write", &self.path)(e))?;
+        self.buffer.clear();
+        Ok(())
     }
 
     fn finish(mut self, target: &Mutex<Target>, table: &[u8]) -> Result<Subject, ExportError> {
