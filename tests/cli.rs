@@ -36,6 +36,8 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (lab.command(["tent", "new", "aurora"]), 2),
         (lab.command(["trust", &card, "--tent", "aurora", "--role", "member", "--fingerprint", &right]), 0),
         (lab.command(["trust", &card, "--tent", "aurora", "--role", "member", "--fingerprint", &wrong]), 4),
+        (vaultless(&["media", "--quick", &stick]), 0),
+        (vaultless(&["media", "/no/such/medium"]), 6),
         (lab.command([&export[..], &["nowhere"]].concat()), 4),
         (lab.command([&export[..], &["aurora"]].concat()), 0),
         (cluster.command(["verify", &stick]), 0),
@@ -79,9 +81,9 @@ fn with_json_every_answer_is_one_object() {
         assert!(object.is_object() && objects.next().is_none(), "{command:?} {run:#?}");
         assert!(run.out.ends_with("}\n"), "{command:?} {run:#?}");
         if code != 0 {
-            // Of several bundles each tells its own.
-            let of_bundle = &object["bundles"][0]["error"];
-            let error = if of_bundle.is_null() { &object["error"] } else { of_bundle };
+            // Of several bundles or media each tells its own.
+            let places = [&object["bundles"][0]["error"], &object["media"][0]["error"], &object["error"]];
+            let error = places.into_iter().find(|error| !error.is_null()).unwrap();
             assert!(error["kind"].is_string() && error["message"].is_string(), "{command:?} {object:#}");
             let told = error["message"].as_str().unwrap().lines().next().unwrap();
             assert!(run.err.contains(told), "{command:?} {run:#?}");

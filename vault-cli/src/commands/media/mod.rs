@@ -41,7 +41,10 @@ pub(crate) fn run(args: &MediaArgs, ui: &Ui) -> Result<(), Failure> {
     let (mut all, mut text, mut failed) = (Vec::new(), String::new(), None);
     for path in &args.paths {
         let (told, failure) = look(path, args, ui);
-        text.push_str(&human::medium(&told));
+        // The last line of the run tells the first failure; with several media each is named.
+        if told.probe.is_some() || args.paths.len() > 1 {
+            text.push_str(&human::medium(&told));
+        }
         all.push(told);
         failed = failed.or(failure);
         if ui.observer().cancelled() {
