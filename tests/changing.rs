@@ -3,9 +3,7 @@
 use crate::support::{Gap, snapshot};
 use gapvault_core::clock::Clock;
 use gapvault_core::error::{Explain, Kind};
-use gapvault_core::export::{
-    ExportError, ExportOptions, ExportRequest, Media, NoChanger, Parity, SourceError, export,
-};
+use gapvault_core::export::{ExportError, ExportOptions, ExportRequest, Media, NoChanger, Parity, SourceError, export};
 use gapvault_core::observe::{Event, Observer, Phase};
 use gapvault_core::vault::{Access, Vault};
 use gapvault_formats::catalogue::Provenance;
@@ -211,7 +209,9 @@ fn a_thread_that_panics_does_not_leave_the_others_waiting() {
     std::fs::write(source.join("big"), crate::support::noise(1, 64 << 20)).unwrap();
     let open = |path: &Path| Vault::open(path, Access::Write, Clock::SYSTEM).unwrap();
 
-    let (mut lab, asked) = (open(&gap.lab.vault), request(&source, &gap.stick));
+    let other = gap.path("other");
+    std::fs::create_dir(&other).unwrap();
+    let (mut lab, asked) = (open(&gap.lab.vault), request(&source, &other));
     assert_panics_soon(move || drop(export(&mut lab, &asked, &NoChanger, &Faulty)));
 
     gap.export(&source, "big:v1", &[]).expect(0);

@@ -59,12 +59,6 @@ fn seals_that_contradict_themselves_are_refused() {
             3,
             "seal.json: builds_on is reserved",
         ),
-        (
-            "instead of another",
-            |f| f.on_predicate = |p| p["supersedes"] = json!("0".repeat(64)),
-            3,
-            "seal.json: supersedes is reserved",
-        ),
         ("with parity", |f| f.on_predicate = |p| p["parity"] = json!({"data": 3}), 3, "seal.json is not of the format"),
         ("packs of 1 byte", |f| f.predicate.stream.pack = 1, 3, "seal.json: its packs have a length out of range"),
         (

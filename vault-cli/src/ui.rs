@@ -79,7 +79,7 @@ impl Ui {
 
     /// Says what is about to be done, to people; `--json` has it in its object.
     pub(crate) fn explain(&self, text: &str) {
-        if !self.json {
+        if !self.json && !self.progress.is_for_programs() {
             eprint_part(text);
         }
     }

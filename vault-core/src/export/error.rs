@@ -1,7 +1,7 @@
 //! Why an export fails.
 
 use crate::bundle::{RoomError, room};
-use crate::error::{FsError, explain};
+use crate::error::{Explain, FsError, Kind, explain};
 use crate::held::HeldError;
 use crate::media::ProbeError;
 use crate::observe::Observer;
@@ -16,7 +16,26 @@ use gapvault_formats::parity::ParityError;
 use gapvault_formats::relpath::{PathError, RelPath};
 use gapvault_formats::seal::SealError;
 use gapvault_formats::tree::TreeError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Why a medium can't be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("medium {}: {source}", medium.display())]
+pub struct MediumError {
+    /// Its top folder.
+    pub medium: PathBuf,
+    /// What failed.
+    pub source: FsError,
+}
+
+impl Explain for MediumError {
+    fn kind(&self) -> Kind {
+        Kind::Medium
+    }
+    fn hint(&self) -> Option<String> {
+        self.source.hint().or(Some("check that the medium is still connected".to_owned()))
+    }
+}
 
 /// Why no bundle was made. The source was never touched. Unless it is [`ExportError::Unfinished`], media hold nothing of it.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +57,17 @@ pub enum ExportError {
         expected: MediumDigest,
     },
     /// A medium can't be read or written.
-    #[error("medium {}: {source}", medium.display())]
-    Medium {
-        /// Its top folder.
-        medium: PathBuf,
-        /// What failed.
-        source: FsError,
+    #[error(transparent)]
+    Medium(#[from] MediumError),
+    /// A file of the bundle would be too large for a medium or for this process.
+    #[error("{} holds files of at most {} here, a pack has up to {}", path.display(), room::size(*limit), room::size(*needed))]
+    FileLimit {
+        /// Where.
+        path: PathBuf,
+        /// Bytes of the largest file.
+        limit: u64,
+        /// Bytes of a pack.
+        needed: u64,
     },
     /// Something else is mounted where the medium was, or nothing.
     #[error("medium {} is not there any more", medium.display())]
@@ -249,19 +273,6 @@ pub enum ExportError {
     Interrupted,
 }
 
-/// What helps with a medium, for some errors of its file system.
-fn source_hint(source: &FsError) -> Option<&'static str> {
-    match source.source.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            Some("free some room, or use a larger medium")
-        }
-        std::io::ErrorKind::ReadOnlyFilesystem => Some("mount it for writing, or name another place"),
-        std::io::ErrorKind::FileTooLarge => Some("this file system or this process does not take files that large"),
-        std::io::ErrorKind::PermissionDenied => Some("check who owns it, and who may read and write there"),
-        _ => Some("check that the medium is still connected"),
-    }
-}
-
 fn list(paths: &[RelPath]) -> String {
     crate::error::visible(&paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
@@ -279,6 +290,11 @@ impl Interruption for dyn Observer + '_ {
 }
 
 impl ExportError {
+    /// What failed on a medium.
+    pub(super) fn medium(medium: &Path, source: FsError) -> Self {
+        Self::Medium(MediumError { medium: medium.to_owned(), source })
+    }
+
     /// Whether the same command could come further at another time: nothing is wrong with the source.
     pub(super) fn is_passing(&self) -> bool {
         !matches!(self, Self::Source(_) | Self::SourceChanged { .. } | Self::Coding { .. } | Self::OtherCoding)
@@ -287,8 +303,8 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
-explain!(ExportError, pass: [Vault, Fs, Room, Source, Probe, Held], {
-    Self::Medium { source, .. } => (Medium, source_hint(source)),
+explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
+    Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
     Self::TooSmall { .. } => (Medium, Some("add a medium with another --to, or start all the same with --overcommit: content mostly gets smaller")),
     Self::Full => (Medium, Some("the same command with one more --to goes on there")),

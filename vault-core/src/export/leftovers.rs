@@ -64,7 +64,7 @@ pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> 
 /// Removes what an export left on the media, and its journal, and logs that it came to nothing.
 pub(super) fn abandon(vault: &mut Vault, media: &[PathBuf], label: &Label) -> Result<(), ExportError> {
     for medium in media {
-        let failed = |source| ExportError::Medium { medium: medium.clone(), source };
+        let failed = |source| ExportError::medium(medium, source);
         remove_tree(&bundle_path(medium, label)).map_err(failed)?;
         // Only if it was made for this export alone.
         let _ = std::fs::remove_dir(medium.join("gapvault"));

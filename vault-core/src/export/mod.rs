@@ -27,7 +27,7 @@ mod work;
 
 pub use self::again::{Again, again};
 use self::error::Interruption;
-pub use self::error::{ExportError, SourceError};
+pub use self::error::{ExportError, MediumError, SourceError};
 pub use self::prepare::{GoesOn, MediaPlan, PlannedVolume, Prepared, prepare};
 pub use self::unfinished::{UnfinishedExport, drop_unfinished, unfinished};
 pub use self::volumes::{Changer, NoChanger};

@@ -174,7 +174,10 @@ impl<'a> PackStream<'a> {
             self.length = kept.min(padding::padded(self.content));
         } else {
             self.length = self.content - tail.len() as u64;
-            self.write(tail, &mut Vec::new())?;
+            let mut full = Vec::new();
+            self.write(tail, &mut full)?;
+            // A long chunk may fill packs by itself.
+            self.hand_on(&mut full)?;
         }
         self.row_of_slot = (0..rows.len() as u32).collect();
         self.rows = rows;

@@ -9,7 +9,7 @@ use super::{ExportError, ExportRequest, Media, Parity, Spanning, likely, shape, 
 use crate::bundle::RoomError;
 use crate::error::FsError;
 use crate::export::pack::FullPack;
-use crate::media::{Depth, Probe, probe};
+use crate::media::{Depth, LargestFile, Probe, probe};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Held, Vault};
 use gapvault_formats::catalogue::Totals;
@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Bytes that describe the smallest bundle, blocks of the file system not counted.
+const RESERVE: u64 = 256 << 10;
 /// Sources from this many bytes on are worth a second for finding out how fast the media are.
 const LARGE: u64 = 4 << 30;
 
@@ -137,7 +139,7 @@ pub fn prepare<'a>(
     let pack = FullPack::longest(pack_size.min(most)).next_multiple_of(4096);
     let sizes = Sizes { pack, parity: request.options.parity };
     // Catalogue and index together: a thousandth of the content, and for each file its path, digest and recipe.
-    let reserve = most / 1000 + source.entries.len() as u64 * 400 + (1 << 20);
+    let reserve = most / 1000 + source.entries.len() as u64 * 400 + most.div_ceil(pack_size) * 300 + RESERVE;
     let spanning = match request.media {
         Media::Together(_) => Spanning::Together,
         Media::Swapped { volume_size, .. } => Spanning::Swapped { volume_size },
@@ -183,6 +185,19 @@ impl Prepared<'_> {
             let device = std::fs::metadata(path).map_err(FsError::at("can't look at", path))?.dev();
             *on_device.entry(device).or_default() += 1;
             devices.push(device);
+        }
+        for probe in &probes {
+            let limits = [
+                probe.process_limit,
+                match probe.largest_file {
+                    LargestFile::Bytes(bytes) => Some(bytes),
+                    LargestFile::Room | LargestFile::Unknown => None,
+                },
+            ];
+            // Said now, and not when the first pack is full.
+            if let Some(limit) = limits.into_iter().flatten().min().filter(|limit| *limit < self.sizes.pack) {
+                return Err(ExportError::FileLimit { path: probe.path.clone(), limit, needed: self.sizes.pack });
+            }
         }
         let shares = |number: usize| on_device[&devices[number]];
         // What an earlier run has written there needs no room any more.

@@ -115,7 +115,7 @@ fn read_at(
     length: usize,
 ) -> Result<usize, ExportError> {
     let read = file.read_at(block, at, length);
-    read.map_err(|source| ExportError::Medium { medium: lock(target).medium().to_owned(), source })
+    read.map_err(|source| ExportError::medium(lock(target).medium(), source))
 }
 
 fn expect(target: &Mutex<Target>, pack: &Subject, actual: MediumDigest) -> Result<(), ExportError> {

@@ -36,7 +36,7 @@ impl Target {
     pub(super) fn create(medium: &Path, label: &Label, read_back: bool) -> Result<Self, ExportError> {
         check(medium)?;
         let path = bundle_path(medium, label);
-        let failed = |source| ExportError::Medium { medium: medium.to_owned(), source };
+        let failed = |source| ExportError::medium(medium, source);
         let identity = identity(medium).map_err(failed)?;
         create_folder(&path.join("packs"), 0o755).map_err(failed)?;
         let folders = [medium.join("gapvault"), path.clone(), path.join("packs")].into();
@@ -72,11 +72,11 @@ impl Target {
         let (path, out) = self.begin(&file)?;
         let mut out = DirectFile::new(out);
         let medium = self.medium.clone();
-        let failed = |e| ExportError::Medium { medium: medium.clone(), source: FsError::at("can't write", &path)(e) };
+        let failed = |e| ExportError::medium(&medium, FsError::at("can't write", &path)(e));
         out.append(&mut pack.file).map_err(failed)?;
         let out = out.finish().map_err(failed)?;
         if std::mem::replace(&mut self.tried, true) {
-            out.commit().map_err(|source| ExportError::Medium { medium: medium.clone(), source })?;
+            out.commit().map_err(|source| ExportError::medium(&medium, source))?;
         } else {
             self.commit(out, &path, pack.sha256)?;
         }
@@ -87,7 +87,7 @@ impl Target {
     pub(super) fn begin(&mut self, file: &BundleFile) -> Result<(PathBuf, Durable), ExportError> {
         let path = self.prepare(&file.to_string())?;
         let out = Durable::create(&path, 0o644);
-        Ok((path, out.map_err(|source| ExportError::Medium { medium: self.medium.clone(), source })?))
+        Ok((path, out.map_err(|source| ExportError::medium(&self.medium, source))?))
     }
 
     /// Writes a file of the bundle, and hashes it on the way.
@@ -111,20 +111,20 @@ impl Target {
     /// Makes everything durable but for a seal.
     pub(super) fn sync(&self) -> Result<(), ExportError> {
         let synced = self.folders.iter().try_for_each(|folder| sync_folder(folder));
-        synced.map_err(|source| ExportError::Medium { medium: self.medium.clone(), source })
+        synced.map_err(|source| ExportError::medium(&self.medium, source))
     }
 
     /// Makes everything durable, then writes the seal and makes that durable: from here on there is a bundle.
     pub(super) fn seal(&mut self, bytes: &[u8]) -> Result<(), ExportError> {
         self.sync()?;
         self.named(SEAL_NAME, bytes)?;
-        sync_folder(&self.path).map_err(|source| ExportError::Medium { medium: self.medium.clone(), source })
+        sync_folder(&self.path).map_err(|source| ExportError::medium(&self.medium, source))
     }
 
     /// Opens a file of the bundle to be read from the device.
     pub(super) fn back(&mut self, file: &BundleFile) -> Result<BackFile, ExportError> {
         let path = self.path.join(file.to_string());
-        self.reader.open(&path).map_err(|source| ExportError::Medium { medium: self.medium.clone(), source })
+        self.reader.open(&path).map_err(|source| ExportError::medium(&self.medium, source))
     }
 
     /// The numbers of the packs that stand here.
@@ -168,13 +168,13 @@ impl Target {
             }
         }
         let parity = self.path.join("parity");
-        remove_tree(&parity).map_err(|source| ExportError::Medium { medium: self.medium.clone(), source })
+        remove_tree(&parity).map_err(|source| ExportError::medium(&self.medium, source))
     }
 
     /// Gives a file its name, once the medium has shown that it keeps it.
     pub(super) fn commit(&mut self, file: Durable, path: &Path, expected: MediumDigest) -> Result<(), ExportError> {
         let medium = &self.medium;
-        let failed = |source| ExportError::Medium { medium: medium.clone(), source };
+        let failed = |source| ExportError::medium(medium, source);
         let (reader, reads_back) = (&mut self.reader, self.reads_back);
         let committed = file.commit_if(|part| {
             if !reads_back {
@@ -195,12 +195,12 @@ impl Target {
     /// For errors of this medium.
     pub(super) fn failed(&self, action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ExportError {
         let (medium, path) = (self.medium.clone(), path.to_owned());
-        move |e| ExportError::Medium { medium, source: FsError::at(action, &path)(e) }
+        move |e| ExportError::medium(&medium, FsError::at(action, &path)(e))
     }
 
     /// The path of a file in the bundle's folder; the folder that it stands in is made.
     fn prepare(&mut self, name: &str) -> Result<PathBuf, ExportError> {
-        let failed = |source| ExportError::Medium { medium: self.medium.clone(), source };
+        let failed = |source| ExportError::medium(&self.medium, source);
         // A medium that was pulled may have left an empty folder in its place, on the disk of this machine.
         if identity(&self.medium).ok() != Some(self.identity) {
             return Err(ExportError::Pulled { medium: self.medium.clone() });
@@ -219,7 +219,7 @@ impl Target {
     fn named(&mut self, name: &str, mut input: impl Read) -> Result<(MediumDigest, u64), ExportError> {
         let path = self.prepare(name)?;
         let file = Durable::create(&path, 0o644);
-        let file = file.map_err(|source| ExportError::Medium { medium: self.medium.clone(), source })?;
+        let file = file.map_err(|source| ExportError::medium(&self.medium, source))?;
         let mut out = Hashing { file, hasher: Sha256::new() };
         let copied = std::io::copy(&mut input, &mut out);
         let size = copied.map_err(self.failed("can't write", &path))?;

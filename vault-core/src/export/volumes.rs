@@ -56,7 +56,7 @@ pub(super) struct Terms {
 impl Terms {
     /// Bytes that packs and parity may take on a medium that has `taken` bytes of them already.
     pub(super) fn room(&self, medium: &Path, taken: u64) -> Result<u64, ExportError> {
-        let free = free_bytes(medium).map_err(|source| ExportError::Medium { medium: medium.to_owned(), source })?;
+        let free = free_bytes(medium).map_err(|source| ExportError::medium(medium, source))?;
         let room = match self.spanning {
             Spanning::Together => free,
             Spanning::Swapped { volume_size } => free.min(volume_size.saturating_sub(taken)),
