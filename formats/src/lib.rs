@@ -9,6 +9,7 @@
 //! | [`seal`] | the signed public statement over a bundle |
 //! | [`catalogue`], [`index`], [`keys`] | the sealed descriptions |
 //! | [`coding`], [`cut`], [`padding`] | how content becomes the stream |
+//! | [`parity`] | what mends damaged and lost packs |
 //! | [`agefile`], [`table`], [`sshsig`] | the age files and OpenSSH signatures around them |
 //! | [`card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
 //! | [`sums`], [`recover`] | the two files for stock tools |
@@ -27,6 +28,7 @@ pub mod limits;
 mod low_order;
 pub mod names;
 pub mod padding;
+pub mod parity;
 pub mod policy;
 pub mod records;
 pub mod recover;

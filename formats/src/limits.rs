@@ -22,6 +22,8 @@ pub const SUMS_BYTES: u64 = 256 << 20;
 pub const PACK_BYTES: u64 = 2 << 30;
 /// The most packs in a bundle: six decimal digits.
 pub const PACKS: u64 = 999_999;
+/// The most shards in a group of packs with parity: data packs and parity packs together.
+pub const GROUP_SHARDS: usize = 1_024;
 /// The shortest length of stream in a pack, in bytes.
 pub const PACK_STREAM_MIN: u64 = 64 << 10;
 /// The longest length of stream in a pack, in bytes.
