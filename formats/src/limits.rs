@@ -28,8 +28,6 @@ pub const GROUP_SHARDS: usize = 1_024;
 pub const PACK_STREAM_MIN: u64 = 64 << 10;
 /// The longest length of stream in a pack, in bytes.
 pub const PACK_STREAM_MAX: u64 = 1 << 30;
-/// The most shards, data and parity together, in a parity group: a reader holds a stripe of each.
-pub const GROUP_SHARDS: u64 = 1_024;
 /// The most parity packs in a bundle: six decimal digits.
 pub const PARITY_PACKS: u64 = 999_999;
 /// The most volumes of a bundle.

@@ -1,26 +1,21 @@
-//! `RECOVER.txt`: how to check a bundle and open it without gapvault. It stands on every medium, named in the seal.
+//! `RECOVER.txt`: how to check a bundle and open it without gapvault. It stands on every medium, named in the seal, and
+//! says nothing of what is on which volume: the first is written before the last is known.
 
 use crate::ids::KeyFingerprint;
-use crate::names::{Label, VolumeName};
+use crate::names::Label;
 
-/// The text for one bundle with the given label, volumes and exporter's key.
+/// The text for one bundle with the given label and exporter's key.
 #[must_use]
-pub fn text(label: &Label, volumes: &[VolumeName], exporter: &KeyFingerprint) -> String {
-    let sums: Vec<_> = volumes.iter().map(|v| format!("SHA256SUMS.{v}")).collect();
-    let checks: String = sums
-        .iter()
-        .map(|name| {
-            format!(
-                "    grep -qF \"\\\"{name}\\\",\\\"digest\\\":{{\\\"sha256\\\":\\\"$(sha256sum < {name} | cut -c1-64)\\\"}}\" seal.json\n    \
-                 sha256sum --strict -c {name}\n"
-            )
-        })
-        .collect();
+pub fn text(label: &Label, exporter: &KeyFingerprint) -> String {
     format!(
         "\
-This folder holds a gapvault bundle, label {label}. It can be checked and opened with stock tools alone:
-ssh-keygen (OpenSSH 8.1 or later), sha256sum, age (1.0 or later), zstd. Run the indented lines in this folder.
+This folder holds a gapvault bundle, label {label}, or one volume of it. It can be checked and opened with stock tools
+alone: ssh-keygen (OpenSSH 8.1 or later), sha256sum, age (1.0 or later), zstd. Run the indented lines in this folder.
 Each of them exits with 0, or something is wrong.
+
+Of several volumes, first bring all into one folder elsewhere: for each medium, cp -rn MEDIUM/gapvault/{label}/. FOLDER/
+The seal (seal.json) is on all media that were written together; of media that were swapped, the last one has it. Near
+its end it says under \"volumes\" which packs each volume has, by their numbers.
 
 To check it, have a file `allowed_signers` of your own (never one that came with this medium), with a line for the
 exporter's key, which you compared with its owner:
@@ -29,8 +24,14 @@ exporter's key, which you compared with its owner:
 1. The signature over the seal. The file's name has the SHA-256 of the exporter's public key.
     ssh-keygen -Y verify -f \"$HOME/allowed_signers\" -I exporter -n seal@gapvault -s seal.json.{exporter}.sig < seal.json
 
-2. The seal over the list of digests, and the list over the files (of the volumes that you have here).
-{checks}
+2. The seal over the lists of digests (one for each volume that is here), and the lists over the files.
+    (set -e; for list in SHA256SUMS.*; do grep -qF \"\\\"$list\\\",\\\"digest\\\":{{\\\"sha256\\\":\\\"$(sha256sum < \"$list\" | cut -c1-64)\\\"}}\" seal.json; sha256sum --strict -c \"$list\"; done)
+
+If it finds a file damaged or missing that another volume has too, take that copy. Packs (packs/) stand on one volume
+only. Where there are parity packs (parity/), damaged and missing packs can be made anew: gapvault does it when it
+imports; without it the script recover.py does, below; SPEC.md says how in 5.6. What was mended must again have the digest
+in the seal.
+
 To open it, have the age identity of a member in a file `member.key` (of a gapvault vault: its file secrets/age.key).
 Results go to an empty folder `$HOME/opened`.
 
@@ -39,12 +40,13 @@ Results go to an empty folder `$HOME/opened`.
     age -d -i \"$HOME/opened/bundle.key\" catalogue.age | zstd -d > \"$HOME/opened/catalogue.cbor\"
     age -d -i \"$HOME/opened/bundle.key\" index.age | zstd -d > \"$HOME/opened/index.cbor\"
 
-4. The stream: the packs, opened and joined in the order of their numbers.
+4. The stream: the packs, all of them, opened and joined in the order of their numbers.
     (for pack in packs/*/*.age; do age -d -i \"$HOME/opened/bundle.key\" \"$pack\" || exit 1; done) > \"$HOME/opened/stream\"
 
 5. The files: index.cbor says where each chunk of a file stands in the stream (offset, stored bytes, coding `store`,
    `zstd` or `planes`); joined in the order of the file's recipe they are the file, whose SHA-256 catalogue.cbor gives.
-   The script recover.py of gapvault does steps 3 to 5 for you; the specification (SPEC.md) says every byte.
+   The script recover.py of gapvault, with parity.py beside it, mends packs and does steps 3 to 5 for you; the
+   specification (SPEC.md) says every byte.
 "
     )
 }

@@ -2,6 +2,7 @@
 
 use gapvault_formats::ids::{LabelKey, Nonce, TentKey, to_hex};
 use gapvault_formats::padding::padded;
+use gapvault_formats::parity::{Encoder, Geometry};
 
 const SPEC: &str = include_str!("../SPEC.md");
 
@@ -39,9 +40,39 @@ fn values_of_the_example() {
 
 #[test]
 fn bytes_of_the_example_index() {
-    let block = SPEC.split("```index\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the block is there");
-    // What stands behind the bytes of a line says what they mean, after two spaces or more.
+    assert_eq!(block("index"), to_hex(include_bytes!("../vectors/valid/index/two_chunks.cbor")));
+}
+
+#[test]
+fn bytes_of_the_example_parity_pack() {
+    let vector = include_bytes!("../vectors/valid/parity/three_packs_and_two.bin");
+    let packs = [(1..=33).collect(), b"ab".to_vec(), b"hello\n".to_vec()].concat();
+    let behind = [b"33 2 6 2\n".to_vec(), packs].concat();
+    let [first, _]: [&[u8]; 2] =
+        vector.strip_prefix(&behind[..]).unwrap().chunks(104).collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(block("parity"), to_hex(first));
+}
+
+#[test]
+fn factors_of_the_example_parity_packs() {
+    // A data shard of one symbol, which stands for 1, gives its factors.
+    let mut encoder = Encoder::new(Geometry::new(3, 2, 64).unwrap());
+    for (j, row) in table("### 15.1 ").iter().enumerate() {
+        for shard in 0..3 {
+            let mut bytes = [0; 64];
+            bytes[0] = u8::from(shard == j);
+            encoder.add(&bytes).unwrap();
+        }
+        let recovery = encoder.finish().unwrap();
+        let factors: Vec<_> = recovery.iter().map(|bytes| to_hex(&[bytes[32], bytes[0]])).collect();
+        assert_eq!(row[1..], factors, "{}", row[0]);
+    }
+}
+
+/// The bytes in the block of the specification with this name, as hex. What stands behind the bytes of a line says what
+/// they mean, after two spaces or more.
+fn block(name: &str) -> String {
+    let rest = SPEC.split(&format!("```{name}\n")).nth(1).expect("the block is there");
     let bytes = |line: &str| line.trim_start().split("  ").next().unwrap_or_default().replace(' ', "");
-    let hex: String = block.lines().map(bytes).collect();
-    assert_eq!(hex, to_hex(include_bytes!("../vectors/valid/index/two_chunks.cbor")));
+    rest.split("```").next().unwrap_or_default().lines().map(bytes).collect()
 }

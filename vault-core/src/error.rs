@@ -67,19 +67,24 @@ impl FsError {
 impl Explain for FsError {
     fn kind(&self) -> Kind {
         use rustix::io::Errno;
-        let gone =
-            [Errno::IO, Errno::NODEV, Errno::NXIO, Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::STALE];
-        match self.source.raw_os_error() {
-            Some(code) if gone.iter().any(|e| e.raw_os_error() == code) => Kind::Medium,
-            _ => Kind::Other,
-        }
+        const GONE: [Errno; 5] = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM, Errno::STALE, Errno::SHUTDOWN];
+        // What drivers outside of the kernel, and behind cables, say when nobody answers.
+        const SILENT: [Errno; 6] =
+            [Errno::NOTCONN, Errno::CONNABORTED, Errno::CONNRESET, Errno::TIMEDOUT, Errno::TIME, Errno::HOSTDOWN];
+        // UCLEAN and BADMSG: the file system's own tables are damaged.
+        const FAULTY: [Errno; 5] = [Errno::IO, Errno::REMOTEIO, Errno::MEDIUMTYPE, Errno::UCLEAN, Errno::BADMSG];
+        const FULL: [Errno; 4] = [Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
+        let is = |of: &[Errno]| of.iter().any(|e| Some(e.raw_os_error()) == self.source.raw_os_error());
+        if is(&GONE) || is(&SILENT) || is(&FAULTY) || is(&FULL) { Kind::Medium } else { Kind::Other }
     }
 
     fn hint(&self) -> Option<String> {
         let text = match self.source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some room, or use a larger medium",
             io::ErrorKind::ReadOnlyFilesystem => "mount it for writing, or name another place",
-            io::ErrorKind::FileTooLarge => "this file system does not take files that large",
+            io::ErrorKind::FileTooLarge => {
+                "this file system, or the limit on this process (`ulimit -f`), does not take files that large"
+            }
             io::ErrorKind::PermissionDenied => "check who owns it, and who may read and write there",
             _ if self.kind() == Kind::Medium => "check that the medium is still connected; the rest is untouched",
             _ => return None,
@@ -112,3 +117,20 @@ macro_rules! explain {
     };
 }
 pub(crate) use explain;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_a_medium_in_trouble_says_is_known() {
+        let kind = |code: Errno| FsError::at("can't write", Path::new("/media/usb"))(code).kind();
+        for code in [Errno::NOTCONN, Errno::NOMEDIUM, Errno::REMOTEIO, Errno::TIMEDOUT, Errno::FBIG, Errno::IO] {
+            assert_eq!(kind(code), Kind::Medium, "{code}");
+        }
+        for code in [Errno::NOENT, Errno::ACCESS, Errno::EXIST, Errno::NOTDIR] {
+            assert_eq!(kind(code), Kind::Other, "{code}");
+        }
+    }
+}

@@ -11,6 +11,7 @@
 //! | [`bundle`] | bundles where they stand: found, judged, checked |
 //! | [`verify`], [`import`] | a bundle checked, and brought into a vault |
 //! | [`list`], [`checkout`] | what a vault holds, and its files |
+//! | [`media`] | what a medium can do, and whether it keeps what it is given |
 //!
 //! # Example: across the gap
 //!
@@ -87,8 +88,10 @@ mod held;
 pub mod import;
 mod lane;
 pub mod list;
+pub mod media;
 pub mod observe;
 mod pool;
+mod random;
 pub mod trust;
 pub mod vault;
 pub mod verify;

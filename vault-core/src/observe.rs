@@ -21,6 +21,10 @@ pub enum Phase {
     Repair,
     /// Writing an artifact's files.
     Checkout,
+    /// Filling a medium's free room.
+    Fill,
+    /// Reading what filled it.
+    ReadBack,
 }
 
 impl Phase {
@@ -36,6 +40,8 @@ impl Phase {
             Self::Mend => "mend",
             Self::Repair => "repair",
             Self::Checkout => "checkout",
+            Self::Fill => "fill",
+            Self::ReadBack => "read back",
         }
     }
 }

@@ -44,7 +44,7 @@ pub fn stripe_sum(stripe: &[u8]) -> [u8; SUM] {
 #[non_exhaustive]
 pub enum ParityError {
     /// The numbers of packs are out of bounds.
-    #[error("{data} packs with {parity} parity packs: there must be 1 to as many as packs, and at most {most} of both", most = limits::GROUP_SHARDS)]
+    #[error("parity packs for {data} packs: {parity} where there must be 1 to as many as packs, and at most {most} with them", most = limits::GROUP_SHARDS)]
     Counts {
         /// Data packs.
         data: usize,
@@ -55,7 +55,7 @@ pub enum ParityError {
     #[error("a group of empty packs")]
     Empty,
     /// A parity pack would be longer than a pack may be.
-    #[error("parity packs for packs of {longest} bytes would be over {most} bytes", most = limits::PACK_BYTES)]
+    #[error("parity packs for a pack of {longest} bytes would be over {most} bytes", most = limits::PACK_BYTES)]
     Long {
         /// The longest pack's bytes.
         longest: u64,

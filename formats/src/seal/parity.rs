@@ -106,7 +106,7 @@ pub(super) fn check(seal: &Seal) -> Result<(), SealError> {
         // SPEC 5.6: bounded before anything is counted up.
         let count = group.count();
         let shards = count.saturating_add(group.parity);
-        if group.parity == 0 || group.parity > count || shards > limits::GROUP_SHARDS {
+        if group.parity == 0 || group.parity > count || shards > limits::GROUP_SHARDS as u64 {
             return Err(SealError::Rule("a parity group's shards are out of range"));
         }
         for number in group.numbers() {

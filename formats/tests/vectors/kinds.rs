@@ -11,6 +11,7 @@ use gapvault_formats::index::{self, IndexReader};
 use gapvault_formats::keys::Keys;
 use gapvault_formats::names::ArtifactRef;
 use gapvault_formats::padding;
+use gapvault_formats::parity::{Encoder, Geometry, Table};
 use gapvault_formats::policy::Policy;
 use gapvault_formats::records::{RecordReader, RecordWriter};
 use gapvault_formats::relpath::{LinkTarget, RelPath};
@@ -32,6 +33,7 @@ pub(crate) fn read(kind: &str, bytes: &[u8]) -> Outcome {
         "index" => index(bytes),
         "record" => record(bytes),
         "chunk" => chunk(bytes),
+        "parity" => parity(bytes),
         "keys" => keys(bytes),
         "card" => card(bytes),
         "policy" => Policy::parse(bytes).map(|_| None).map_err(say),
@@ -113,6 +115,29 @@ fn chunk(mut bytes: &[u8]) -> Outcome {
     let mut plain = vec![0; row.length as usize];
     Coder::new().unwrap().decode(row.coding, bytes, &mut plain).map_err(say)?;
     if fixtures::tent_key().chunk_id(&plain) == row.id { Ok(None) } else { Err("another chunk".to_owned()) }
+}
+
+/// A line with the packs' lengths and the number of parity packs, then the packs, then the parity packs' files. Shards
+/// of these vectors are one stripe.
+fn parity(bytes: &[u8]) -> Outcome {
+    let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    let mut lengths: Vec<usize> = utf8(&bytes[..end]).split_whitespace().map(|word| word.parse().unwrap()).collect();
+    let parity = lengths.pop().unwrap();
+    let longest = lengths.iter().copied().max().unwrap_or_default() as u64;
+    let geometry = Geometry::new(lengths.len(), parity, longest).map_err(say)?;
+    let packs_end = end + lengths.iter().sum::<usize>();
+    let (mut encoder, mut table, mut at) = (Encoder::new(geometry), Table::new(geometry), end);
+    for (shard, length) in lengths.iter().enumerate() {
+        let mut stripe = bytes[at..at + length].to_vec();
+        stripe.resize(geometry.stripe_length(0), 0);
+        encoder.add(&stripe).map_err(say)?;
+        table.add(shard, 0, &stripe);
+        at += length;
+    }
+    let recovery: Vec<_> = encoder.finish().map_err(say)?.iter().map(<[u8]>::to_vec).collect();
+    recovery.iter().enumerate().for_each(|(index, stripe)| table.add(geometry.data() + index, 0, stripe));
+    let files = recovery.iter().flat_map(|stripe| [stripe, table.as_bytes()].concat());
+    Ok(Some(bytes[..packs_end].iter().copied().chain(files).collect()))
 }
 
 fn keys(bytes: &[u8]) -> Outcome {

@@ -4,12 +4,11 @@ mod packs;
 mod part;
 mod plan;
 mod restore;
-mod staging;
 mod tree;
 
 use crate::bundle::{Entry, RoomError, Wanted, check_room};
 use crate::error::{FsError, explain};
-use crate::fs::{rename_new, sync_folder};
+use crate::fs::{Scratch, rename_new, sync_folder};
 use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Held, Vault, VaultError};
@@ -20,6 +19,9 @@ use gapvault_formats::names::{ArtifactRef, SiteName, TentName};
 use gapvault_formats::relpath::RelPath;
 use gapvault_formats::seal::BundleFile;
 use std::path::{Path, PathBuf};
+
+/// Characters of the destination's name in that of its sibling: with all of it that could become too long.
+const CHARACTERS: usize = 50;
 
 /// Why an artifact is not checked out. The destination is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +181,9 @@ pub fn checkout(
     let found = opened.contents.artifacts.iter().find(|a| a.artifact.artifact == *artifact);
     let found = found.ok_or_else(|| HeldError::NoArtifact { artifact: artifact.clone() })?;
 
-    let staging = staging::Staging::create(parent, &name)?;
+    // What a killed checkout to that name left is removed first.
+    let prefix = format!(".{}.gapvault-", name.chars().take(CHARACTERS).collect::<String>());
+    let staging = Scratch::create(parent, &prefix, 0o777)?;
     observer.event(Event::Begin { phase: Phase::Checkout, total: found.moved.bytes, medium: None });
     let source = packs::Source { folder: &opened.folder, seal: &opened.seal, bundle: id, keys };
     let chunks = &opened.contents.chunks;

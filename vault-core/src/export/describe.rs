@@ -48,7 +48,7 @@ pub(super) fn describe(
         let from = staging.join(file.to_string());
         subjects.push(target.copy(file, &from)?);
     }
-    let text = recover::text(&plan.label, std::slice::from_ref(&volume), &vault.card().key.fingerprint());
+    let text = recover::text(&plan.label, &vault.card().key.fingerprint());
     subjects.push(target.file(BundleFile::Recover, text.as_bytes())?);
     subjects.sort_by_cached_key(|s| s.file.to_string());
     let text = sums::text(&subjects);

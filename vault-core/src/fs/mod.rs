@@ -1,13 +1,18 @@
 //! Files: read without following links, written so that nothing is lost.
 
+mod device;
 mod direct;
+mod mounts;
 mod read;
 mod readback;
 mod room;
+mod scratch;
 mod write;
 
 pub(crate) use direct::{ALIGNMENT, Aligned, DirectFile};
+pub(crate) use mounts::Mount;
 pub(crate) use read::{Folder, OpenError};
 pub(crate) use readback::ReadBack;
 pub(crate) use room::free_bytes;
+pub(crate) use scratch::Scratch;
 pub(crate) use write::{Durable, create_folder, remove_tree, rename_new, sync_folder, write_new, write_replacing};

@@ -306,14 +306,7 @@ impl VaultError {
 
 /// 32 random bytes from the system.
 pub(crate) fn random() -> Result<[u8; 32], VaultError> {
-    let mut bytes = [0; 32];
-    let read = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    match read {
-        // The system gives up to 256 bytes in one go.
-        Ok(32) => Ok(bytes),
-        Ok(_) => Err(VaultError::Random(rustix::io::Errno::IO)),
-        Err(e) => Err(VaultError::Random(e)),
-    }
+    crate::random::bytes().map_err(VaultError::Random)
 }
 
 fn lock(root: &Path) -> Result<File, VaultError> {

@@ -8,6 +8,7 @@ mod example;
 mod index;
 mod keys;
 mod log;
+mod parity;
 mod policy;
 mod record;
 mod seal;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Files {
         index::vectors(),
         record::vectors(),
         chunk::vectors(),
+        parity::vectors(),
         keys::vectors(),
         card::vectors(),
         policy::vectors(),
