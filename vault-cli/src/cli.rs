@@ -2,8 +2,8 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs,
-    untrust::UntrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, pending::PendingArgs, show::ShowArgs, tent::TentArgs,
+    trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -86,6 +86,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),
+    Pending(PendingArgs),
     List(ListArgs),
     Show(ShowArgs),
     Checkout(CheckoutArgs),

@@ -67,7 +67,7 @@
 //! export::export(&mut lab, &request, &Silent)?;
 //!
 //! // The cluster imports what it finds there, and checks it out.
-//! for found in bundle::find(&stick)? {
+//! for found in bundle::gather(&[stick])? {
 //!     import::import(&mut cluster, &found, &Silent)?;
 //! }
 //! let destination = room.path().join("restored");
@@ -89,7 +89,9 @@ pub mod import;
 mod lane;
 pub mod list;
 pub mod media;
+mod numbers;
 pub mod observe;
+pub mod pending;
 mod pool;
 mod random;
 pub mod trust;
@@ -98,3 +100,4 @@ pub mod verify;
 
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
+pub use numbers::Numbers;
