@@ -134,8 +134,11 @@ pub(super) fn make(seal: &Seal, folders: &[Listed<'_>], fetched: Fetched, observ
         }
         volumes.push(VolumeReport { name, paths, bad });
     }
-    let common = [BundleFile::Catalogue, BundleFile::Index, BundleFile::Keys, BundleFile::Recover];
-    missing.extend(common.into_iter().filter(|file| !here(file)));
+    // SPEC 2: of media that were swapped one has what describes the bundle; it is one with a seal.
+    if folders.iter().any(|folder| folder.placed.bundle.is_sealed()) {
+        let common = [BundleFile::Catalogue, BundleFile::Index, BundleFile::Keys, BundleFile::Recover];
+        missing.extend(common.into_iter().filter(|file| !here(file)));
+    }
     let group_files_bad = |files: &[BundleFile]| files.iter().any(|file| !fetched.has(file));
 
     let (mut groups, mut spare, mut group_count) = (Vec::new(), None, 0);

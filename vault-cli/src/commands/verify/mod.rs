@@ -97,7 +97,7 @@ fn human(label: &str, told: &Told, verified: &Verified) -> String {
         } else {
             format!("each of {} groups", report.group_count)
         };
-        let _ = writeln!(out, "  parity   {groups} could lose {} more", count(spare as u64, "pack"));
+        let _ = writeln!(out, "  parity   {groups} could lose {}", count(spare as u64, "more pack"));
     }
     out.push_str(&note_lines(&verified.notes));
     out.push_str(&slow_line(&verified.media));
