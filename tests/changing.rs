@@ -164,7 +164,7 @@ fn progress_comes_to_exactly_what_it_said_was_ahead() {
     let sum = Sum::default();
     let request = request(&gap.path("sample"), &gap.stick);
     export(&mut lab, &request, &NoChanger, &sum).unwrap();
-    let found = bundle::find(&gap.stick).unwrap();
+    let found = bundle::gather(std::slice::from_ref(&gap.stick)).unwrap();
     verify::verify(Some(&cluster), &found[0], &sum).unwrap();
     import::import(&mut cluster, &found[0], &sum).unwrap();
     let options = checkout::CheckoutOptions { threads: 2 };

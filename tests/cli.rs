@@ -48,6 +48,8 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (cluster.command(["import", &stick]), 0),
         (cluster.command(["import", &stick]), 0),
         (lab.command(["import", &stick]), 2),
+        (cluster.command(["pending"]), 0),
+        (cluster.command(["pending", "--drop", "nothing"]), 2),
         (cluster.command(["list"]), 0),
         (cluster.command(["list", &stick]), 0),
         (vaultless(&["list", &stick]), 0),

@@ -2,7 +2,7 @@
 
 use crate::support::Gap;
 use crate::support::reseal::{files, packs, signatures};
-use crate::support::untouched::assert_refused;
+use crate::support::untouched::{assert_damaged, assert_refused};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ fn refused_as_altered(alter: impl Fn(Vec<u8>) -> Vec<(String, Vec<u8>)>) {
     for name in files(&bundle) {
         let path = bundle.join(&name);
         for (how, bytes) in alter(fs::read(&path).unwrap()) {
-            while_altered(&path, Some(&bytes), || assert_refused(&gap, &format!("{name} {how}"), 3, &name));
+            while_altered(&path, Some(&bytes), || assert_damaged(&gap, &format!("{name} {how}"), 3, &name));
         }
     }
     gap.import().expect(0);
@@ -66,7 +66,7 @@ fn any_file_removed_is_refused_as_what_it_means() {
             signature if signature.ends_with(".sig") => (4, "there is no signature"),
             other => (3, other),
         };
-        while_altered(&bundle.join(&name), None, || assert_refused(&gap, &format!("{name} removed"), code, text));
+        while_altered(&bundle.join(&name), None, || assert_damaged(&gap, &format!("{name} removed"), code, text));
     }
     gap.import().expect(0);
 }
@@ -93,7 +93,7 @@ fn any_file_of_another_bundle_is_refused() {
         if name == "RECOVER.txt" && fs::read(&path).unwrap() == theirs {
             continue;
         }
-        while_altered(&path, Some(&theirs), || assert_refused(&gap, &format!("{name} of another"), 3, &name));
+        while_altered(&path, Some(&theirs), || assert_damaged(&gap, &format!("{name} of another"), 3, &name));
     }
     gap.import().expect(0);
 }
@@ -132,7 +132,7 @@ fn swapped_packs_are_refused() {
             let (one_bytes, other_bytes) = (fs::read(&one_path).unwrap(), fs::read(&other_path).unwrap());
             while_altered(&one_path, Some(&other_bytes), || {
                 while_altered(&other_path, Some(&one_bytes), || {
-                    assert_refused(&gap, &format!("{one} and {other} swapped"), 3, one);
+                    assert_damaged(&gap, &format!("{one} and {other} swapped"), 3, one);
                 });
             });
         }

@@ -126,7 +126,7 @@ fn strace(threads: Threads) -> Command {
 }
 
 /// Whether strace is installed and allowed.
-fn strace_works() -> bool {
+pub fn strace_works() -> bool {
     quiet(strace(Threads::All).args(["-o", "/dev/null", "true"])).status().is_ok_and(|s| s.success())
 }
 

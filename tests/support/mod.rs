@@ -9,6 +9,7 @@ pub mod table;
 pub mod tools;
 pub mod trees;
 pub mod untouched;
+pub mod volumes;
 
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

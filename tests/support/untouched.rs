@@ -1,6 +1,8 @@
 //! Refusals, looked at from all sides: exit code, message, time, and that nothing was left behind.
 
+use super::reseal::{files, read_seal};
 use super::{Gap, Run, Site, run, snapshot};
+use gapvault_formats::ids::MediumDigest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -72,6 +74,37 @@ pub fn assert_refused(gap: &Gap, what: &str, code: i32, text: &str) {
     assert!(stick == snapshot(&gap.stick), "{what}: the stick was changed");
     let list = gap.cluster.run(["list"]).expect(0);
     assert!(list.out.contains("this vault holds nothing"), "{what}: {list:#?}");
+}
+
+/// The same for damage that another medium, or the same one at another time, may make good: what is whole may wait in the
+/// vault, and nothing else does. It is dropped again.
+#[track_caller]
+pub fn assert_damaged(gap: &Gap, what: &str, code: i32, text: &str) {
+    let (vault, stick) = (Before::of(&gap.cluster), snapshot(&gap.stick));
+    expect(gap, what, "verify", code, text);
+    vault.expect_same(&gap.cluster, what);
+    expect(gap, what, "import", code, text);
+    drop_pending(&gap.cluster, what);
+    vault.expect_refused_only(&gap.cluster, what);
+    assert!(stick == snapshot(&gap.stick), "{what}: the stick was changed");
+}
+
+/// Expects that all that waits in a vault is as its seal says, then drops it.
+#[track_caller]
+pub fn drop_pending(site: &Site, what: &str) {
+    assert!(site.run(["list"]).expect(0).out.contains("this vault holds nothing"), "{what}");
+    let Ok(waiting) = std::fs::read_dir(site.vault.join("pending")) else { return };
+    for path in waiting.map(|entry| entry.unwrap().path()) {
+        let seal = read_seal(&path);
+        for name in files(&path).into_iter().filter(|name| !name.starts_with("seal.json")) {
+            let subject = seal.subject(&name.parse().unwrap()).unwrap_or_else(|| panic!("{what}: {name} waits"));
+            let bytes = std::fs::read(path.join(&name)).unwrap();
+            assert!(MediumDigest::of(&bytes) == subject.sha256, "{what}: a damaged {name} waits");
+        }
+        let id = path.file_name().unwrap().to_str().unwrap();
+        site.run(["pending", "--drop", id]).expect(0);
+    }
+    assert!(!site.vault.join("pending").exists(), "{what}");
 }
 
 /// The same for what only a reader with a key can notice: `import` alone.

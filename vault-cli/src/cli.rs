@@ -2,8 +2,8 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs,
-    untrust::UntrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, show::ShowArgs,
+    tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),
+    Pending(PendingArgs),
     List(ListArgs),
     Show(ShowArgs),
     Checkout(CheckoutArgs),

@@ -69,7 +69,7 @@
 //! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
 //!
 //! // The cluster imports what it finds there, and checks it out.
-//! for found in bundle::find(&stick)? {
+//! for found in bundle::gather(&[stick])? {
 //!     import::import(&mut cluster, &found, &Silent)?;
 //! }
 //! let destination = room.path().join("restored");
@@ -91,7 +91,9 @@ pub mod import;
 mod lane;
 pub mod list;
 pub mod media;
+mod numbers;
 pub mod observe;
+pub mod pending;
 mod pool;
 mod random;
 pub mod trust;
@@ -100,3 +102,4 @@ pub mod verify;
 
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
+pub use numbers::Numbers;

@@ -174,6 +174,7 @@ pub fn describe(vault: Option<&Vault>, bundle: &Bundle) -> Result<OnMedium, Desc
             let catalogue = read_catalogue(vault, bundle, &judged)?;
             let Judged { sealed, seal, exporter, addressed, rule, admitted, .. } = judged;
             let public = Some(Public { bundle: sealed.id, seal, signers: sealed.signers });
+            let admitted = admitted.is_some();
             Ok(OnMedium { label, public, trust: Ok(Trust { exporter, addressed, rule, admitted }), catalogue })
         }
         Err(JudgeError::Seal(error)) => Err(error.into()),

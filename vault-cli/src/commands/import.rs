@@ -1,6 +1,7 @@
 //! `gapvault import`
 
-use super::medium::MediumArgs;
+use super::brought::{ToldMedium, ToldMended, mended_lines, note_lines, slow_line};
+use super::medium::{Became, MediaArgs};
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{bytes, count};
@@ -11,35 +12,44 @@ use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Bring the bundles on a medium into the vault.
+/// Bring the bundles on one medium or several into the vault.
 ///
-/// Signatures are checked before anything else is read, room before anything is copied. The medium is never written to.
-/// A bundle that the vault holds already is left alone. Interrupted, run it again: what was copied whole is kept.
+/// Signatures are checked before anything else is read, room before anything is copied. Media are never written to, and
+/// those that are in together are read at the same time. Of a bundle on several media any can come first, but for one
+/// without a seal, and the others whenever they are there: what was copied whole waits in the vault (`gapvault
+/// pending`), and the same command goes on with it. What is damaged is mended where the bundle has parity. A bundle that
+/// the vault holds already is left alone.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gapvault --vault cluster import /media/usb")]
+#[command(after_help = "Examples:
+  gapvault --vault cluster import /media/usb
+  gapvault --vault cluster import /media/usb1 /media/usb2")]
 pub(crate) struct ImportArgs {
     #[command(flatten)]
-    medium: MediumArgs,
+    media: MediaArgs,
 }
 
 #[derive(Serialize)]
 struct Told {
     already: bool,
     imported: Imported,
+    mended: Vec<ToldMended>,
+    media: Vec<ToldMedium>,
 }
 
 pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
-    args.medium.each(ui, |bundle| {
-        let Outcome { imported, already } = import(&mut vault, bundle, ui.observer())?;
-        let told = Told { already, imported };
-        let human = human(&told);
-        Ok((told, human))
+    args.media.each(ui, |set| {
+        let outcome = import(&mut vault, set, ui.observer())?;
+        let human = human(&outcome);
+        let Outcome { imported, already, mended, media, .. } = outcome;
+        let mended = mended.into_iter().map(ToldMended::from).collect();
+        let media = media.into_iter().map(ToldMedium::from).collect();
+        Ok(Became::good(Told { already, imported, mended, media }, human))
     })
 }
 
-fn human(told: &Told) -> String {
-    let Told { already, imported } = told;
+fn human(outcome: &Outcome) -> String {
+    let Outcome { imported, already, mended, media, notes } = outcome;
     if *already {
         return format!("bundle {} is in this vault already: nothing was done\n", imported.bundle);
     }
@@ -58,6 +68,9 @@ fn human(told: &Told) -> String {
     let _ = writeln!(out, "  bundle   {}", imported.bundle);
     let _ = writeln!(out, "  signed   by {} (site {})", imported.exporter, imported.from);
     let _ = writeln!(out, "  rule     {} (policy epoch {})", imported.rule, imported.epoch);
+    out.push_str(&mended_lines(mended));
+    out.push_str(&note_lines(notes));
+    out.push_str(&slow_line(media));
     if imported.tent_key.is_none() {
         let _ = writeln!(out, "  this site is an auditor of the tent: the catalogue was imported, not the content");
     }

@@ -1,6 +1,6 @@
 //! `gapvault list`
 
-use super::medium::MediumArgs;
+use super::medium::{Became, MediumArgs};
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{bytes, count};
@@ -119,7 +119,7 @@ fn list_medium(medium: &MediumArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         };
         let held = if row.in_vault { " (in this vault)" } else { "" };
         let human = format!("{:24} {:>12}  {what}{held}\n", bundle.label(), bytes(row.size));
-        Ok((row, human))
+        Ok(Became::good(row, human))
     })
 }
 

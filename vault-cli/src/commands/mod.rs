@@ -9,12 +9,14 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod media;
+pub(crate) mod pending;
 pub(crate) mod show;
 pub(crate) mod tent;
 pub(crate) mod trust;
 pub(crate) mod untrust;
 pub(crate) mod verify;
 
+mod brought;
 mod medium;
 
 use crate::cli::{Cli, Command};
@@ -34,6 +36,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Export(args) => export::run(args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),
+        Command::Pending(args) => pending::run(&args, &global, ui),
         Command::List(args) => list::run(&args, &global, ui),
         Command::Show(args) => show::run(&args, &global, ui),
         Command::Checkout(args) => checkout::run(&args, &global, ui),

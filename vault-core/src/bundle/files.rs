@@ -123,7 +123,7 @@ const ALTERED: Option<&str> =
 
 explain!(BundleError, pass: [Fs], {
     Self::Missing { file, .. } => (
-        if file.starts_with("packs/") { Incomplete } else { Damaged },
+        if file.starts_with("packs/") || file.starts_with("parity/") { Incomplete } else { Damaged },
         Some("bring the medium that it was written to, or have the bundle exported again")
     ),
     Self::Extra { .. } | Self::TooMany { .. } => (Damaged, Some("a bundle's folder holds what its seal names and nothing else; find out who put it there")),
@@ -133,6 +133,12 @@ explain!(BundleError, pass: [Fs], {
 });
 
 impl BundleError {
+    /// Whether it says no more than that the bytes of one file are not to be had here: another medium may have them, or
+    /// they may be mended. Anything else was put there by somebody.
+    pub(crate) fn is_fault(&self) -> bool {
+        matches!(self, Self::Fs(_) | Self::Missing { .. } | Self::Size { .. } | Self::Digest { .. })
+    }
+
     pub(crate) fn opening(folder: &Folder, name: &str, error: OpenError) -> Self {
         let (path, file) = (folder.path().to_owned(), name.to_owned());
         match error {
@@ -149,24 +155,19 @@ pub(super) fn read_small(folder: &Folder, name: &str, limit: u64) -> Result<Vec<
     read.ok_or_else(|| BundleError::TooLong { path: folder.path().to_owned(), file: name.to_owned(), limit })
 }
 
-/// Looks through a bundle's folder: what the seal names is there, and nothing else but the seal and its signatures.
-pub(crate) fn check_listing(bundle: &Bundle, seal: &Seal, sealed: &SealedBundle) -> Result<(), BundleError> {
-    let path = || bundle.path().to_owned();
-    let names: BTreeSet<String> = seal
-        .subjects()
-        .iter()
-        .map(|s| s.file.to_string())
-        .chain([SEAL_NAME.to_owned()])
-        .chain(sealed.signatures.keys().cloned())
-        .collect();
+/// Every name that may stand in a folder of the bundle: the seal, its signatures, and what the seal names.
+pub(crate) fn all_names(seal: &Seal, sealed: &SealedBundle) -> BTreeSet<String> {
+    let subjects = seal.subjects().iter().map(|s| s.file.to_string());
+    subjects.chain([SEAL_NAME.to_owned()]).chain(sealed.signatures.keys().cloned()).collect()
+}
+
+/// Looks through a bundle's folder on one medium: nothing is there but some of `names`. Gives those that are.
+pub(crate) fn check_listing(bundle: &Bundle, names: &BTreeSet<String>) -> Result<BTreeSet<String>, BundleError> {
     let mut found = BTreeSet::new();
-    list(&bundle.folder, bundle.path(), "", &names, &mut found)?;
-    if let Some(extra) = found.iter().find(|name| !names.contains(*name)) {
-        return Err(BundleError::Extra { path: path(), name: extra.clone() });
-    }
-    match names.iter().find(|name| !found.contains(*name)) {
-        Some(missing) => Err(BundleError::Missing { path: path(), file: missing.clone() }),
-        None => Ok(()),
+    list(&bundle.folder, bundle.path(), "", names, &mut found)?;
+    match found.iter().find(|name| !names.contains(*name)) {
+        Some(extra) => Err(BundleError::Extra { path: bundle.path().to_owned(), name: extra.clone() }),
+        None => Ok(found),
     }
 }
 

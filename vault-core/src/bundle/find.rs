@@ -81,8 +81,8 @@ pub fn find(path: &Path) -> Result<Vec<Bundle>, FindError> {
         return Err(FindError::NoMedium { path: path.to_owned() });
     }
     let top = Folder::open(path)?;
-    if let Some(label) = own_label(path)
-        && !matches!(top.file(SEAL_NAME), Err(OpenError::Missing))
+    if let Some((label, in_place)) = own_label(path)
+        && (in_place || !matches!(top.file(SEAL_NAME), Err(OpenError::Missing)))
     {
         return Ok(vec![bundle(label, top)?]);
     }
@@ -107,8 +107,11 @@ pub fn find(path: &Path) -> Result<Vec<Bundle>, FindError> {
     if bundles.is_empty() { Err(FindError::Nothing { path: path.to_owned() }) } else { Ok(bundles) }
 }
 
-fn own_label(path: &Path) -> Option<Label> {
-    path.canonicalize().ok()?.file_name()?.to_str()?.parse().ok()
+/// The label that a folder has by its name, and whether it stands where a bundle does: a volume may have no seal.
+fn own_label(path: &Path) -> Option<(Label, bool)> {
+    let path = path.canonicalize().ok()?;
+    let in_place = path.parent().and_then(Path::file_name).is_some_and(|parent| parent == "gapvault");
+    Some((path.file_name()?.to_str()?.parse().ok()?, in_place))
 }
 
 fn bundle(label: Label, folder: Folder) -> Result<Bundle, FsError> {

@@ -2,13 +2,16 @@
 
 use super::find::Bundle;
 use super::seal::{self, SealReadError, SealedBundle};
+use super::supersede::are_one_bundle;
 use crate::error::explain;
+use crate::fs::Folder;
 use crate::vault::Vault;
 use gapvault_formats::custody::{Event, Imported};
 use gapvault_formats::ids::BundleId;
+use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::policy::{Person, Tent};
-use gapvault_formats::seal::Seal;
+use gapvault_formats::seal::{SEAL_NAME, Seal};
 use gapvault_formats::sshsig::PublicKey;
 use gapvault_formats::time::Time;
 
@@ -46,8 +49,8 @@ pub(crate) struct Judged {
     pub(crate) addressed: Addressed,
     pub(crate) rule: String,
     pub(crate) epoch: u64,
-    /// Whether this vault's log holds the same seal already.
-    pub(crate) admitted: bool,
+    /// What this vault's log holds of it already: the same seal, or another of the same bundle.
+    pub(crate) admitted: Option<BundleId>,
 }
 
 /// What a bundle is judged for.
@@ -177,18 +180,28 @@ pub(crate) fn judge(vault: &Vault, bundle: &Bundle, purpose: Purpose) -> Result<
     }
     let earlier =
         imports(vault).find(|i| (i.number, &i.tent, &i.key) == (seal.predicate().number, &addressed.tent, key));
-    if let Some(other) = earlier.filter(|i| i.bundle != sealed.id) {
+    // SPEC 13.9: another seal of the bundle that was admitted is no second use of its number.
+    if let Some(other) = earlier.filter(|i| i.bundle != sealed.id && !is_one_with(vault, &seal, &i.bundle)) {
         let (number, person, tent) = (seal.predicate().number, person.name.clone(), addressed.tent);
         return Err(JudgeError::Replayed { number, person, tent, other: other.bundle });
     }
-    let admitted = earlier.is_some();
+    let admitted = earlier.map(|i| i.bundle);
     // What the log has admitted stays admitted: importing it again is no refusal, just nothing to do.
-    if !admitted {
+    if admitted.is_none() {
         expect_in_time(vault, &seal)?;
     }
     let rule = format!("tent {}: exporters {}", tent.name, join(&tent.exporters));
     let (exporter, epoch) = (person.name.clone(), policy.epoch);
     Ok(Judged { sealed, seal, exporter, addressed, rule, epoch, admitted })
+}
+
+/// Whether `seal` is of one bundle with one that the log admitted, by the seal that the vault has of that.
+fn is_one_with(vault: &Vault, seal: &Seal, admitted: &BundleId) -> bool {
+    let stored = Folder::open(&vault.bundle_path(admitted)).ok();
+    let bytes = stored.and_then(|folder| folder.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten());
+    // The log's digest vouches for it.
+    let bytes = bytes.filter(|bytes| BundleId::of(bytes) == *admitted);
+    bytes.and_then(|bytes| Seal::parse(&bytes).ok()).is_some_and(|stored| are_one_bundle(&stored, seal))
 }
 
 /// Reads a bundle's seal and names its signers, with no policy: nobody is trusted.

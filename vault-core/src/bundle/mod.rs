@@ -1,23 +1,37 @@
 //! Bundles as they stand on a medium or in a vault: found, judged by their signatures, checked byte by byte, opened.
 
+mod choose;
 mod contents;
 mod deliver;
+mod fetch;
 mod files;
 mod find;
 mod judge;
+mod mend;
 pub(crate) mod room;
 mod seal;
+mod set;
+mod supersede;
+mod volumes;
 mod witness;
 
+pub(crate) use choose::{Chosen, Listed, Sealed, choose};
 pub(crate) use contents::{ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, load, open_keys};
-pub(crate) use deliver::{Arrival, deliver};
-pub(crate) use files::{check_header, check_listing, digest_of};
+pub(crate) use deliver::weight;
+pub(crate) use fetch::{Fetched, Nowhere, Shelf, announce, fetch, read_from};
+pub(crate) use files::{check_header, digest_of};
 pub(crate) use judge::{Judged, Purpose, judge, unjudged};
+pub(crate) use mend::{Diagnosis, RestoreError, Shards, diagnose, files as group_files, restore};
 pub(crate) use room::check_room;
+pub(crate) use volumes::{regenerate_sums, volume_files};
 
+pub use choose::{Note, SetError};
 pub use contents::ContentsError;
+pub use fetch::{Fault, Pace};
 pub use files::BundleError;
 pub use find::{Bundle, FindError, find};
 pub use judge::{Addressed, JudgeError};
+pub use mend::{Damage, Mended};
 pub use room::RoomError;
 pub use seal::{SealReadError, SealedBundle, Signer};
+pub use set::{Set, gather};

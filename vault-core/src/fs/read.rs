@@ -44,6 +44,17 @@ impl Folder {
         &self.path
     }
 
+    /// What tells it from every other folder.
+    pub(crate) fn id(&self) -> Result<(u64, u64), FsError> {
+        let stat = rustix::fs::fstat(&self.fd).map_err(FsError::at("can't look at", &self.path))?;
+        Ok((stat.st_dev, stat.st_ino))
+    }
+
+    /// Whether the medium that it is on still answers.
+    pub(crate) fn answers(&self) -> bool {
+        rustix::fs::fstatvfs(&self.fd).is_ok() && Self::open(&self.path).is_ok()
+    }
+
     /// Opens a folder in this one.
     pub(crate) fn folder(&self, name: &str) -> Result<Self, OpenError> {
         let path = self.path.join(name);

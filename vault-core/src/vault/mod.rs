@@ -9,6 +9,7 @@
 //!   log/entries.jsonl           the custody log
 //!   log/checkpoint              its signed head: the commit point of everything else
 //!   bundles/<bundle id>/        bundles that the log admitted or made
+//!   pending/<bundle id>/        imports that wait for more volumes; they count as nothing
 //!   lock                        held by whoever changes the vault
 //! ```
 

@@ -1,13 +1,15 @@
 //! Bundles in a vault: staged, then renamed, then committed by the log.
 //!
-//! A bundle folder that the log does not name does not exist: it is taken back to staging when the vault is next opened
-//! for writing, and finished or removed by the next import or export.
+//! A bundle folder that the log does not name does not exist: it is taken back when the vault is next opened for writing,
+//! an import to where imports wait, an export to staging, and finished or removed by the next one.
 
 use super::{Vault, VaultError};
 use crate::error::FsError;
-use crate::fs::{create_folder, remove_tree, rename_new, sync_folder};
+use crate::fs::{Folder, create_folder, remove_tree, rename_new, sync_folder};
 use gapvault_formats::custody::{Event, Exported, Imported};
 use gapvault_formats::ids::BundleId;
+use gapvault_formats::limits;
+use gapvault_formats::seal::{SEAL_NAME, Seal};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +45,8 @@ impl<'a> Held<'a> {
 pub(crate) struct Incoming {
     staging: PathBuf,
     bundles: PathBuf,
+    /// The folder that it stands in, if that goes when it is empty.
+    shelf: Option<PathBuf>,
 }
 
 impl Incoming {
@@ -55,18 +59,23 @@ impl Incoming {
     pub(crate) fn place(self, bundle: &BundleId) -> Result<(), FsError> {
         sync_folder(&self.staging)?;
         rename_new(&self.staging, &self.bundles.join(bundle.to_string()))?;
-        sync_folder(&self.bundles)
-    }
-
-    /// Leaves it to the next attempt, if anything is in it.
-    pub(crate) fn leave(self) {
-        // Only an empty folder can be removed in this way.
-        let _ = std::fs::remove_dir(&self.staging);
+        sync_folder(&self.bundles)?;
+        self.clear_shelf();
+        Ok(())
     }
 
     /// Removes it.
     pub(crate) fn discard(self) -> Result<(), FsError> {
-        remove_tree(&self.staging)
+        remove_tree(&self.staging)?;
+        self.clear_shelf();
+        Ok(())
+    }
+
+    fn clear_shelf(&self) {
+        if let Some(shelf) = &self.shelf {
+            // Only an empty folder can be removed in this way.
+            let _ = std::fs::remove_dir(shelf);
+        }
     }
 }
 
@@ -106,19 +115,67 @@ impl Vault {
         }
         let staging = bundles.join(wanted);
         create_folder(&staging, 0o700)?;
-        Ok(Incoming { staging, bundles })
+        Ok(Incoming { staging, bundles, shelf: None })
     }
 
-    /// Takes bundle folders that were renamed but never committed back to staging.
+    /// The imports that wait for more, by the digests of their seals.
+    pub(crate) fn pending(&self) -> Result<Vec<BundleId>, FsError> {
+        let shelf = self.shelf();
+        let names = if shelf.is_dir() { names(&shelf)? } else { Vec::new() };
+        let mut waiting: Vec<BundleId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        waiting.sort_unstable();
+        Ok(waiting)
+    }
+
+    /// Where the files of an import wait.
+    pub(crate) fn pending_path(&self, bundle: &BundleId) -> PathBuf {
+        self.shelf().join(bundle.to_string())
+    }
+
+    /// The folder in which an import waits, and whether it is a new one. What waits under an earlier seal of the bundle
+    /// is taken over.
+    pub(crate) fn pend(&self, bundle: &BundleId, earlier: &[BundleId]) -> Result<(Incoming, bool), FsError> {
+        let (staging, shelf) = (self.pending_path(bundle), self.shelf());
+        for earlier in earlier.iter().map(|earlier| self.pending_path(earlier)).filter(|path| path.is_dir()) {
+            if staging.is_dir() {
+                remove_tree(&earlier)?;
+            } else {
+                rename_new(&earlier, &staging)?;
+            }
+        }
+        let is_new = !staging.is_dir();
+        create_folder(&staging, 0o700)?;
+        Ok((Incoming { staging, bundles: self.bundles(), shelf: Some(shelf) }, is_new))
+    }
+
+    /// Takes bundle folders that were renamed but never committed back: to staging what was made here, and what came in
+    /// to where imports wait.
     pub(super) fn clear_leftovers(&self) -> Result<(), VaultError> {
         let committed: HashSet<_> = self.held().map(|held| held.bundle().to_string()).collect();
         let bundles = self.bundles();
         for name in names(&bundles)?.into_iter().filter(|n| n.parse::<BundleId>().is_ok() && !committed.contains(n)) {
-            let staging = bundles.join(format!("{STAGING}{name}"));
+            let placed = bundles.join(&name);
+            let staging = if self.made(&placed) {
+                bundles.join(format!("{STAGING}{name}"))
+            } else {
+                create_folder(&self.shelf(), 0o700)?;
+                self.shelf().join(&name)
+            };
             remove_tree(&staging)?;
-            rename_new(&bundles.join(&name), &staging)?;
+            rename_new(&placed, &staging)?;
         }
         Ok(())
+    }
+
+    /// Whether a bundle folder is one that an export of this vault left, by its seal; one without a seal is no import's.
+    fn made(&self, folder: &Path) -> bool {
+        let seal = Folder::open(folder).ok().and_then(|f| f.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten());
+        let seal = seal.and_then(|bytes| Seal::parse(&bytes).ok());
+        seal.is_none_or(|seal| seal.predicate().exporter == self.card.key)
+    }
+
+    fn shelf(&self) -> PathBuf {
+        self.root.join("pending")
     }
 
     fn bundles(&self) -> PathBuf {

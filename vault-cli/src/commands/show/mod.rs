@@ -3,7 +3,7 @@
 mod human;
 mod told;
 
-use super::medium::MediumArgs;
+use super::medium::{Became, MediumArgs};
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::printable;
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ShowArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         return medium.each(ui, |bundle| {
             let described = describe(vault.as_ref(), bundle)?;
             let text = human::bundle(&described);
-            Ok((told::Bundle::from(described), text))
+            Ok(Became::good(told::Bundle::from(described), text))
         });
     }
     let artifact = what.parse().map_err(|_| {

@@ -1,0 +1,223 @@
+//! Which seal counts for the folders of a set, and what of it each of them holds.
+
+use super::files::{BundleError, all_names, check_listing};
+use super::find::Bundle;
+use super::judge::Judged;
+use super::seal::SealedBundle;
+use super::set::{Placed, Set};
+use super::supersede::{are_one_bundle, is_later};
+use crate::error::{Explain, Kind, explain};
+use crate::fs::OpenError;
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::limits;
+use gapvault_formats::names::{Label, VolumeName};
+use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal, Subject};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Why the folders of a set come to no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// A folder holds what it should not.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// No seal on any of the media, and none of that label in the vault.
+    #[error("bundle {label} has no seal on this medium: nothing was copied{}", told(volumes))]
+    Unsealed {
+        /// Its label.
+        label: Label,
+        /// Which volumes the folders say that they are.
+        volumes: Vec<VolumeName>,
+    },
+    /// Two bundles under one label.
+    #[error("the label {label} has two seals that are not of one bundle: {one} and {other}")]
+    TwoBundles {
+        /// The label.
+        label: Label,
+        /// A seal.
+        one: BundleId,
+        /// Another.
+        other: BundleId,
+    },
+}
+
+explain!(SetError, pass: [Bundle], {
+    Self::Unsealed { .. } => (Incomplete, Some("its export broke off, or another volume of it carries the seal (of media that were swapped, the last one): bring that one first")),
+    Self::TwoBundles { .. } => (Damaged, Some("bring the media of one bundle alone; one of the two was made by another way than gapvault")),
+});
+
+fn told(volumes: &[VolumeName]) -> String {
+    match volumes {
+        [] => String::new(),
+        [one] => format!("; by its name this is volume {one}"),
+        several => format!("; by their names these are volumes {}", join(several)),
+    }
+}
+
+fn join(names: &[VolumeName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Something about a medium that did no harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A seal that does not count, because it is damaged and another one of the bundle is good.
+    DamagedSeal {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The files of an earlier seal that the later one has replaced.
+    EarlierSeal {
+        /// The folder.
+        path: PathBuf,
+        /// How many of its files are not of the seal that counts.
+        unused: u64,
+    },
+}
+
+/// A seal with its signatures verified, and whatever was decided about it.
+pub(crate) trait Sealed {
+    fn sealed(&self) -> &SealedBundle;
+    fn seal(&self) -> &Seal;
+}
+
+impl Sealed for Judged {
+    fn sealed(&self) -> &SealedBundle {
+        &self.sealed
+    }
+    fn seal(&self) -> &Seal {
+        &self.seal
+    }
+}
+
+impl Sealed for (SealedBundle, Seal) {
+    fn sealed(&self) -> &SealedBundle {
+        &self.0
+    }
+    fn seal(&self) -> &Seal {
+        &self.1
+    }
+}
+
+/// A folder of the set and what it holds of the bundle.
+#[derive(Debug)]
+pub(crate) struct Listed<'s> {
+    pub(crate) placed: &'s Placed,
+    /// The names in it, all of them the bundle's.
+    names: BTreeSet<String>,
+    /// Those that are of an earlier seal.
+    outdated: BTreeSet<String>,
+}
+
+impl Listed<'_> {
+    /// Whether it has this file, as far as names go.
+    pub(crate) fn has(&self, file: &BundleFile) -> bool {
+        let name = file.to_string();
+        self.names.contains(&name) && !self.outdated.contains(&name)
+    }
+
+    /// The files of the seal that it has, in the seal's order.
+    pub(crate) fn subjects<'a>(&self, seal: &'a Seal) -> Vec<&'a Subject> {
+        seal.subjects().iter().filter(|subject| self.has(&subject.file)).collect()
+    }
+}
+
+/// The seal that counts and the folders that go by it.
+#[derive(Debug)]
+pub(crate) struct Chosen<'s, J> {
+    pub(crate) judged: J,
+    pub(crate) folders: Vec<Listed<'s>>,
+    /// Other seals of the same bundle that were met.
+    pub(crate) earlier: Vec<BundleId>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Judges each distinct seal of a set once, takes the latest, and looks through all folders by it. `waiting` are the
+/// vault's own seals of that label: one of them counts where the media have none.
+pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
+    set: &'s Set,
+    waiting: &[Bundle],
+    mut judge: impl FnMut(&Bundle) -> Result<J, E>,
+) -> Result<Chosen<'s, J>, E> {
+    let mut seals: Vec<J> = Vec::new();
+    // By folder, the seal that stands in it.
+    let mut own: Vec<Option<usize>> = Vec::new();
+    let (mut notes, mut first_fault) = (Vec::new(), None);
+    let on_media = set.folders.iter().map(|placed| &placed.bundle);
+    for (bundle, on_medium) in on_media.map(|b| (b, true)).chain(waiting.iter().map(|b| (b, false))) {
+        let stored = bundle.sealed.then(|| bundle.folder.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten()).flatten();
+        let known = stored.and_then(|bytes| seals.iter().position(|s| s.sealed().bytes == bytes));
+        own.push(match known {
+            Some(known) => Some(known),
+            None if !bundle.sealed => None,
+            None => match judge(bundle) {
+                Ok(judged) => {
+                    seals.push(judged);
+                    Some(seals.len() - 1)
+                }
+                // A seal that rotted says nothing of the files beside it. A link or fifo was put there by somebody.
+                Err(error) if error.kind() == Kind::Damaged && is_regular(bundle) => {
+                    if on_medium {
+                        let (path, reason) = (bundle.path().to_owned(), error.to_string());
+                        notes.push(Note::DamagedSeal { path, reason });
+                    }
+                    first_fault.get_or_insert(error);
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+        });
+    }
+    let Some(latest) = (0..seals.len()).reduce(|a, b| if is_later(seals[b].seal(), seals[a].seal()) { b } else { a })
+    else {
+        let unsealed = || SetError::Unsealed { label: set.label().clone(), volumes: set.claimed_volumes() };
+        return Err(first_fault.unwrap_or_else(|| unsealed().into()));
+    };
+    for seal in &seals {
+        if !are_one_bundle(seal.seal(), seals[latest].seal()) {
+            let (one, other) = (seals[latest].sealed().id, seal.sealed().id);
+            return Err(SetError::TwoBundles { label: set.label().clone(), one, other }.into());
+        }
+    }
+    let judged = &seals[latest];
+    let names = all_names(judged.seal(), judged.sealed());
+    let mut folders = Vec::new();
+    for (placed, own) in set.folders.iter().zip(own) {
+        let other = own.filter(|own| *own != latest).map(|own| &seals[own]);
+        let listed = list(placed, &names, judged.seal(), other).map_err(SetError::from)?;
+        if other.is_some() {
+            let unused = listed.outdated.len() as u64;
+            notes.push(Note::EarlierSeal { path: placed.bundle.path().to_owned(), unused });
+        }
+        folders.push(listed);
+    }
+    let judged = seals.swap_remove(latest);
+    let earlier = seals.iter().map(|seal| seal.sealed().id).collect();
+    Ok(Chosen { judged, folders, earlier, notes })
+}
+
+fn is_regular(bundle: &Bundle) -> bool {
+    !matches!(bundle.folder.file(SEAL_NAME), Err(OpenError::Irregular))
+}
+
+/// Looks through a folder by the seal that counts and, where another one of the bundle stands in it, by that.
+fn list<'s>(
+    placed: &'s Placed,
+    names: &BTreeSet<String>,
+    seal: &Seal,
+    other: Option<&impl Sealed>,
+) -> Result<Listed<'s>, BundleError> {
+    let Some(other) = other else {
+        let names = check_listing(&placed.bundle, names)?;
+        return Ok(Listed { placed, names, outdated: BTreeSet::new() });
+    };
+    let both: BTreeSet<_> = names.union(&all_names(other.seal(), other.sealed())).cloned().collect();
+    let names = check_listing(&placed.bundle, &both)?;
+    // SPEC 13.9: what it holds is used as far as the digests agree.
+    let differs = |s: &&Subject| seal.subject(&s.file).is_none_or(|counts| counts.sha256 != s.sha256);
+    let outdated = other.seal().subjects().iter().filter(differs).map(|s| s.file.to_string());
+    let outdated = outdated.filter(|name| names.contains(name)).collect();
+    Ok(Listed { placed, names, outdated })
+}

@@ -1,0 +1,223 @@
+//! Why an import does not come to its end.
+
+use crate::bundle::{BundleError, ContentsError, Fault, JudgeError, RoomError, SetError};
+use crate::error::{Explain, FsError, Kind, explain};
+use crate::numbers::Numbers;
+use crate::vault::VaultError;
+use gapvault_formats::catalogue::Role;
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::names::{Label, TentName, VolumeName};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why a bundle is not imported. What the log says the vault holds is as it was, but for an entry on a refusal.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The policy does not admit it; nothing but its seal was read.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+    /// A file is missing, damaged or one too many.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Its descriptions are refused.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// There is no room for it in the vault.
+    #[error(transparent)]
+    Room(#[from] RoomError),
+    /// Writing to the vault failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The media come to no bundle.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Some of it is not here yet. What is waits in the vault.
+    #[error(transparent)]
+    Waiting(Box<Waiting>),
+    /// Some of it is damaged beyond mending. What is good waits in the vault.
+    #[error(transparent)]
+    Spoiled(Box<Spoiled>),
+    /// A medium does not answer any more. What came from it, and from others, waits in the vault.
+    #[error("medium {} died while it was read: {source}", medium.display())]
+    Died {
+        /// Which, as it was given.
+        medium: PathBuf,
+        /// What the system said.
+        source: FsError,
+    },
+    /// Another tent's key.
+    #[error("its tent key is pinned to tent {pinned}, the bundle is of tent {tent}")]
+    TentKeyPinned {
+        /// The tent that it was pinned to.
+        pinned: TentName,
+        /// The tent of this bundle.
+        tent: TentName,
+    },
+    /// Made here: the vault holds its catalogue, and the seal is the same.
+    #[error("this vault exported bundle {bundle} itself")]
+    OwnBundle {
+        /// Its seal.
+        bundle: BundleId,
+    },
+    /// A catalogue that keeps a recipient quiet.
+    #[error("catalogue.age does not list this vault's key as {role}, though the bundle is sealed to it as such")]
+    NotListed {
+        /// What it can read.
+        role: Role,
+    },
+    /// Neither member nor auditor.
+    #[error("neither keys.age nor catalogue.age is sealed to this vault's key")]
+    NotAReader,
+}
+
+explain!(ImportError, pass: [Vault, Judge, Set, Bundle, Contents, Room, Fs, Waiting, Spoiled], {
+    Self::Died { .. } => (Medium, Some("connect it again, or bring a copy of it, and run the same command: what was copied whole is kept")),
+    Self::TentKeyPinned { .. } => (Refused, Some("one tent's content must not come in under another's name: ask the exporter")),
+    Self::OwnBundle { .. } => (Usage, Some("import it at another site; the source it was exported from is still where it was")),
+    Self::NotListed { .. } => (Damaged, Some("its exporter signed something that no gapvault writes: do not use it, and ask the exporter")),
+    Self::NotAReader => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
+});
+
+/// What is still to come of a bundle.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Its label.
+    pub label: Label,
+    /// How many packs it has.
+    pub packs: u64,
+    /// The packs that are not here.
+    pub missing: Numbers,
+    /// The volumes that have them and were not brought.
+    pub volumes: Vec<VolumeName>,
+    /// The packs that should have been on the media that were brought.
+    pub lost: Numbers,
+    /// Packs that are damaged there, and may be mended with what other volumes have.
+    pub damaged: Numbers,
+    /// What is wrong with each of them.
+    pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, packs, missing, volumes, lost, damaged, .. } = self;
+        let here = packs - missing.count();
+        write!(f, "bundle {label} is incomplete: {here} of {packs} packs are in the vault, missing are {missing}")?;
+        if !volumes.is_empty() {
+            let names: Vec<_> = volumes.iter().map(ToString::to_string).collect();
+            let volumes = if names.len() == 1 { "volume" } else { "volumes" };
+            write!(f, " ({volumes} {})", names.join(", "))?;
+        }
+        if !lost.is_empty() {
+            write!(f, "; {} not on the medium that should have it", files(lost))?;
+        }
+        if !damaged.is_empty() {
+            write!(f, "; {} damaged", files(damaged))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Waiting {}
+
+impl Explain for Waiting {
+    fn kind(&self) -> Kind {
+        Kind::Incomplete
+    }
+    fn hint(&self) -> Option<String> {
+        let hint = if !self.damaged.is_empty() {
+            "bring the media that are missing together with these: what is damaged may be mended with them"
+        } else if self.volumes.is_empty() {
+            "bring the medium that it was written to, or have that volume exported again"
+        } else {
+            "bring them in any order; `gapvault pending` lists what waits"
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// What is damaged of a bundle and can't be mended.
+#[derive(Debug)]
+pub struct Spoiled {
+    /// Its label.
+    pub label: Label,
+    /// The files, and what is wrong with each; at least one.
+    pub faults: Vec<Fault>,
+    /// The packs among them.
+    pub packs: Numbers,
+    /// Why they could not be mended, where there was parity to try.
+    pub unmended: Vec<Unmended>,
+}
+
+/// A parity group that is damaged beyond what it can mend.
+#[derive(Debug)]
+pub struct Unmended {
+    /// Its packs that are not to be had.
+    pub packs: Numbers,
+    /// How many shards its worst stripe lacks.
+    pub lacks: usize,
+    /// How many it may lack: its parity packs.
+    pub parity: usize,
+    /// What went wrong instead, if it seemed that it could be mended.
+    pub failed: Option<String>,
+}
+
+impl fmt::Display for Unmended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { packs, lacks, parity, failed } = self;
+        match failed {
+            Some(reason) => write!(f, "packs {packs} can't be mended: {reason}"),
+            None => write!(
+                f,
+                "packs {packs} can't be mended: the worst stripe lacks {lacks} shards, with {parity} parity packs it may lack {parity}"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Spoiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = self.faults.first() {
+            write!(f, "{}", first.error)?;
+        }
+        if self.faults.len() > 1 {
+            write!(f, "; {} files are damaged", self.faults.len())?;
+            if !self.packs.is_empty() {
+                write!(f, ", of them {}", files(&self.packs))?;
+            }
+        }
+        self.unmended.iter().try_for_each(|unmended| write!(f, "; {unmended}"))
+    }
+}
+
+impl std::error::Error for Spoiled {}
+
+impl Explain for Spoiled {
+    fn kind(&self) -> Kind {
+        Kind::Damaged
+    }
+    fn hint(&self) -> Option<String> {
+        let hint = "the medium is damaged or was altered: have this volume exported again (what is good waits in the vault), and find out which of the two it was";
+        Some(hint.to_owned())
+    }
+}
+
+/// Packs by their names if they are few, otherwise by their numbers.
+fn files(packs: &Numbers) -> String {
+    use gapvault_formats::seal::BundleFile;
+    if packs.count() > 8 {
+        return format!("packs {packs} are");
+    }
+    let numbers = packs.ranges().iter().flat_map(|(first, end)| *first..*end);
+    let names: Vec<_> = numbers.map(|number| BundleFile::Pack(number).to_string()).collect();
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
+
+impl ImportError {
+    /// Whether the bundle itself was refused. What is damaged on a medium may be good on another.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.kind(), Kind::Refused | Kind::Damaged) && !matches!(self, Self::Spoiled(_))
+    }
+}

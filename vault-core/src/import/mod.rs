@@ -1,0 +1,142 @@
+//! Importing a bundle: judged, staged file by file where imports wait, renamed, committed by the log.
+
+mod describe;
+mod error;
+mod mend;
+mod packs;
+mod staging;
+
+pub use error::{ImportError, Spoiled, Unmended, Waiting};
+
+use crate::bundle::{
+    Chosen, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, regenerate_sums,
+};
+use crate::fs::{Folder, OpenError};
+use crate::observe::{Observer, Phase};
+use crate::pending::waiting;
+use crate::vault::Vault;
+use gapvault_formats::custody::{self, Imported};
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::limits;
+use gapvault_formats::seal::SEAL_NAME;
+use staging::Staging;
+
+/// What an import came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the log says of the bundle; if another seal of it was admitted before, of that one.
+    pub imported: Imported,
+    /// Whether the vault held it already, so that nothing was done.
+    pub already: bool,
+    /// What was damaged or missing and was put together again.
+    pub mended: Vec<Mended>,
+    /// What was read from each medium.
+    pub media: Vec<Pace>,
+    /// What was found beside.
+    pub notes: Vec<Note>,
+}
+
+/// Imports a bundle into `vault` from the media that are in, or says that it is there.
+///
+/// What does not suffice for a bundle waits in the vault, every file checked, until other media bring the rest; it counts
+/// as nothing until then. When this is killed or a medium dies, files that were copied whole wait in the same way. A
+/// bundle that is refused leaves nothing but a log entry.
+pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<Outcome, ImportError> {
+    let waiting = waiting(vault, set.label());
+    let chosen = choose(set, &waiting, |bundle| Ok::<_, ImportError>(judge(vault, bundle, Purpose::Admit)?));
+    let chosen = match chosen {
+        Ok(chosen) => chosen,
+        Err(error) => return Err(refuse(vault, any_seal(set), error)?),
+    };
+    let Judged { sealed, admitted, .. } = &chosen.judged;
+    let (id, notes) = (sealed.id, chosen.notes.clone());
+    if let Some(imported) = admitted.and_then(|admitted| imported(vault, &admitted)) {
+        return Ok(Outcome { imported, already: true, mended: Vec::new(), media: Vec::new(), notes });
+    }
+    if vault.held().any(|held| held.bundle() == id) {
+        return Err(ImportError::OwnBundle { bundle: id });
+    }
+    let (incoming, is_new) = vault.pend(&id, &chosen.earlier)?;
+    match stage(vault, &chosen, &incoming, observer) {
+        Ok(Staged { imported, mended, media }) => {
+            incoming.place(&id)?;
+            vault.record(custody::Event::Imported(Box::new(imported.clone())))?;
+            Ok(Outcome { imported, already: false, mended, media, notes })
+        }
+        Err(error) => {
+            // What waited before is good, whatever came now.
+            if is_new && (error.is_refusal() || matches!(error, ImportError::Room(_))) {
+                incoming.discard()?;
+            }
+            Err(refuse(vault, Some(id), error)?)
+        }
+    }
+}
+
+fn imported(vault: &Vault, id: &BundleId) -> Option<Imported> {
+    vault.log().iter().find_map(|entry| match &entry.event {
+        custody::Event::Imported(imported) if imported.bundle == *id => Some((**imported).clone()),
+        _ => None,
+    })
+}
+
+/// Logs a refusal and gives its error back; an error that is none is just given back.
+fn refuse(vault: &mut Vault, bundle: Option<BundleId>, error: ImportError) -> Result<ImportError, ImportError> {
+    if let (Some(bundle), true) = (bundle, error.is_refusal()) {
+        let reason = crate::error::visible(&error.to_string()).chars().take(1000).collect();
+        vault.record(custody::Event::Refused { bundle, reason })?;
+    }
+    Ok(error)
+}
+
+/// The digest of a seal that could not be judged, for the log.
+fn any_seal(set: &Set) -> Option<BundleId> {
+    let read = |folder: &Folder| -> Result<_, OpenError> { folder.read(SEAL_NAME, limits::SEAL_BYTES) };
+    set.folders.iter().find_map(|placed| Some(BundleId::of(&read(&placed.bundle.folder).ok()??)))
+}
+
+/// A bundle of which all is staged.
+struct Staged {
+    imported: Imported,
+    mended: Vec<Mended>,
+    media: Vec<Pace>,
+}
+
+fn stage(
+    vault: &Vault,
+    chosen: &Chosen<'_, Judged>,
+    incoming: &crate::vault::Incoming,
+    observer: &dyn Observer,
+) -> Result<Staged, ImportError> {
+    let judged = &chosen.judged;
+    announce(&chosen.folders, observer);
+    let mut staging = Staging::begin(incoming.path(), judged, observer)?;
+
+    // What describes the bundle comes first: a bundle that will be refused is refused before its weights are copied.
+    let small = packs::small_files(chosen);
+    check_room(vault.root(), staging.lacks(&small))?;
+    staging.write_seal(&judged.sealed)?;
+    let described = staging.take(Phase::Describe, &chosen.folders, &small, &judged.seal, observer)?;
+    let mut spoiled = staging.expect_descriptions(chosen, &small, described)?;
+    let mut imported = describe::describe(vault, judged, &Folder::open(incoming.path())?)?;
+    let (mut mended, mut media) = (Vec::new(), Vec::new());
+    if judged.seal.predicate().parity.is_some() {
+        spoiled.retain(|fault| match regenerate_sums(&judged.seal, &fault.file) {
+            Some(text) => staging.put(&fault.file, text.as_bytes()).is_err(),
+            None => true,
+        });
+    }
+    if imported.tent_key.is_some() {
+        let all = packs::packs(&judged.seal);
+        check_room(vault.root(), staging.lacks(&all))?;
+        let fetched = staging.take(Phase::Import, &chosen.folders, &all, &judged.seal, observer)?;
+        let attempt = mend::mend(&mut staging, chosen, &fetched, observer)?;
+        (mended, media) = (attempt.mended, fetched.paces.clone());
+        packs::expect_all(&staging, chosen, fetched, attempt.unmended, spoiled)?;
+    } else if !spoiled.is_empty() {
+        return Err(packs::spoiled(chosen, spoiled, Vec::new()));
+    }
+    staging.sync()?;
+    imported.size = staging.size();
+    Ok(Staged { imported, mended, media })
+}
