@@ -22,6 +22,7 @@ mod media;
 mod mending;
 mod offline;
 mod readme;
+mod repairing;
 mod roles;
 mod round_trip;
 mod shapes;

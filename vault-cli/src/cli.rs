@@ -2,8 +2,8 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, pending::PendingArgs, show::ShowArgs, tent::TentArgs,
-    trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, pending::PendingArgs, repair::RepairArgs, show::ShowArgs,
+    tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Import(ImportArgs),
     Pending(PendingArgs),
+    Repair(RepairArgs),
     List(ListArgs),
     Show(ShowArgs),
     Checkout(CheckoutArgs),
