@@ -12,6 +12,8 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
     crate::support::write_sample(&gap.path("sample"));
     let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let (stick, sample, out) = (text(&gap.stick), text(&gap.path("sample")), text(&gap.path("out")));
+    std::fs::create_dir(gap.path("new")).unwrap();
+    let new = text(&gap.path("new"));
     let (card, third) = (text(&gap.lab.vault.with_extension("card")), text(&gap.path("third")));
     let (lab, cluster) = (&gap.lab, &gap.cluster);
     let vaultless = |args: &[&str]| {
@@ -48,6 +50,9 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (cluster.command(["import", &stick]), 0),
         (cluster.command(["import", &stick]), 0),
         (lab.command(["import", &stick]), 2),
+        (cluster.command(["repair", &stick, "--to", &new]), 0),
+        (cluster.command(["repair", &stick, "--to", &new]), 2),
+        (vaultless(&["repair", &stick, "--to", &new]), 2),
         (cluster.command(["pending"]), 0),
         (cluster.command(["pending", "--drop", "nothing"]), 2),
         (cluster.command(["list"]), 0),

@@ -62,8 +62,9 @@ fn an_interrupted_import_admits_nothing_and_goes_on_later() {
     assert!(gap.cluster.run(["list"]).expect(0).out.contains("holds nothing"));
     assert!(leftovers(&gap.cluster.vault).iter().all(|path| !path.to_str().unwrap().ends_with(".part")));
     assert!(snapshot(&gap.stick) == stick, "the medium has changed");
+    assert!(gap.cluster.run(["pending"]).expect(0).out.contains("missing  volume 1"));
     gap.import().expect(0);
-    assert!(leftovers(&gap.cluster.vault).is_empty());
+    assert!(leftovers(&gap.cluster.vault).is_empty() && !gap.cluster.vault.join("pending").exists());
 }
 
 #[test]
@@ -183,9 +184,9 @@ fn an_interrupted_command_does_all_or_nothing() {
     });
 }
 
-/// Whether this many packs have arrived in a vault.
+/// Whether this many packs of an import wait in a vault.
 fn has_packs(vault: &Path, count: usize) -> bool {
-    let files = std::fs::read_dir(vault.join("bundles")).unwrap();
-    let packs = files.map(|bundle| bundle.unwrap().path().join("packs/0000"));
+    let waiting = std::fs::read_dir(vault.join("pending")).into_iter().flatten();
+    let packs = waiting.map(|bundle| bundle.unwrap().path().join("packs/0000"));
     packs.filter_map(|packs| std::fs::read_dir(packs).ok()).any(|packs| packs.count() > count)
 }

@@ -24,6 +24,7 @@ mod media_probe;
 mod mending;
 mod offline;
 mod readme;
+mod repairing;
 mod roles;
 mod round_trip;
 mod shapes;

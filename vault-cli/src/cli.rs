@@ -2,8 +2,8 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, show::ShowArgs,
-    tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, repair::RepairArgs,
+    show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -88,6 +88,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Import(ImportArgs),
     Pending(PendingArgs),
+    Repair(RepairArgs),
     List(ListArgs),
     Show(ShowArgs),
     Checkout(CheckoutArgs),

@@ -96,6 +96,7 @@ pub mod observe;
 pub mod pending;
 mod pool;
 mod random;
+pub mod repair;
 pub mod trust;
 pub mod vault;
 pub mod verify;

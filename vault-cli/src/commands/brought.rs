@@ -74,6 +74,10 @@ pub(crate) fn note_lines(notes: &[Note]) -> String {
                 let (path, reason) = (printable(&path.display().to_string()), printable(reason));
                 writeln!(out, "  note     the seal in {path} does not count, another one is good: {reason}")
             }
+            Note::Died { path, reason } => {
+                let (path, reason) = (printable(&path.display().to_string()), printable(reason));
+                writeln!(out, "  note     {path} died while it was read, the rest was enough: {reason}")
+            }
             Note::EarlierSeal { path, unused } => {
                 let path = printable(&path.display().to_string());
                 let unused = count(*unused, "file");

@@ -10,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod media;
 pub(crate) mod pending;
+pub(crate) mod repair;
 pub(crate) mod show;
 pub(crate) mod tent;
 pub(crate) mod trust;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),
         Command::Pending(args) => pending::run(&args, &global, ui),
+        Command::Repair(args) => repair::run(&args, &global, ui),
         Command::List(args) => list::run(&args, &global, ui),
         Command::Show(args) => show::run(&args, &global, ui),
         Command::Checkout(args) => checkout::run(&args, &global, ui),

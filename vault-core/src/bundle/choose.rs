@@ -68,6 +68,13 @@ pub enum Note {
         /// What is wrong with it.
         reason: String,
     },
+    /// A medium that died while it was read, and was not needed.
+    Died {
+        /// Which, as it was given.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// The files of an earlier seal that the later one has replaced.
     EarlierSeal {
         /// The folder.

@@ -7,13 +7,45 @@ use gapvault_formats::sums;
 /// The files that stand on this volume and on no other.
 pub(crate) fn volume_files<'a>(seal: &'a Seal, volume: &'a Volume) -> impl Iterator<Item = BundleFile> + 'a {
     let parity = seal.predicate().parity.iter().flat_map(|parity| &parity.volumes);
-    let parity = parity.filter(|v| v.name == volume.name).flat_map(|v| numbers(v)).map(BundleFile::Parity);
+    let parity = parity.filter(|v| v.name == volume.name).flat_map(numbers).map(BundleFile::Parity);
     let packs = numbers(volume).map(BundleFile::Pack);
     [BundleFile::Sums(volume.name.clone())].into_iter().chain(packs).chain(parity)
 }
 
 fn numbers(volume: &Volume) -> impl Iterator<Item = u64> + '_ {
     volume.packs.iter().flat_map(|(first, end)| *first..*end)
+}
+
+/// Which volume each pack and parity pack stands on.
+pub(crate) struct Whereabouts {
+    packs: Vec<(u64, u64, usize)>,
+    parity: Vec<(u64, u64, usize)>,
+}
+
+impl Whereabouts {
+    pub(crate) fn new(seal: &Seal) -> Self {
+        fn ranges(volumes: &[Volume]) -> Vec<(u64, u64, usize)> {
+            let of = |(number, volume): (usize, &Volume)| {
+                volume.packs.iter().map(|(first, end)| (*first, *end, number)).collect::<Vec<_>>()
+            };
+            let mut ranges: Vec<_> = volumes.iter().enumerate().flat_map(of).collect();
+            ranges.sort_unstable();
+            ranges
+        }
+        let parity = seal.predicate().parity.as_ref().map_or(&[][..], |parity| &parity.volumes);
+        Self { packs: ranges(&seal.predicate().volumes), parity: ranges(parity) }
+    }
+
+    /// The number of the volume among the seal's; `None` for what stands on several.
+    pub(crate) fn volume_of(&self, file: &BundleFile) -> Option<usize> {
+        let (ranges, number) = match file {
+            BundleFile::Pack(number) => (&self.packs, *number),
+            BundleFile::Parity(number) => (&self.parity, *number),
+            _ => return None,
+        };
+        let at = ranges.partition_point(|(_, end, _)| *end <= number);
+        ranges.get(at).filter(|(first, ..)| *first <= number).map(|(.., volume)| *volume)
+    }
 }
 
 /// The text of a volume's `SHA256SUMS`, made anew from the seal, if that comes to the digest in the seal.

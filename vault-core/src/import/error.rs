@@ -1,6 +1,6 @@
 //! Why an import does not come to its end.
 
-use crate::bundle::{BundleError, ContentsError, Fault, JudgeError, RoomError, SetError};
+use crate::bundle::{BundleError, ContentsError, Fault, JudgeError, RoomError, SetError, Unmended};
 use crate::error::{Explain, FsError, Kind, explain};
 use crate::numbers::Numbers;
 use crate::vault::VaultError;
@@ -149,32 +149,6 @@ pub struct Spoiled {
     pub packs: Numbers,
     /// Why they could not be mended, where there was parity to try.
     pub unmended: Vec<Unmended>,
-}
-
-/// A parity group that is damaged beyond what it can mend.
-#[derive(Debug)]
-pub struct Unmended {
-    /// Its packs that are not to be had.
-    pub packs: Numbers,
-    /// How many shards its worst stripe lacks.
-    pub lacks: usize,
-    /// How many it may lack: its parity packs.
-    pub parity: usize,
-    /// What went wrong instead, if it seemed that it could be mended.
-    pub failed: Option<String>,
-}
-
-impl fmt::Display for Unmended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { packs, lacks, parity, failed } = self;
-        match failed {
-            Some(reason) => write!(f, "packs {packs} can't be mended: {reason}"),
-            None => write!(
-                f,
-                "packs {packs} can't be mended: the worst stripe lacks {lacks} shards, with {parity} parity packs it may lack {parity}"
-            ),
-        }
-    }
 }
 
 impl fmt::Display for Spoiled {

@@ -2,15 +2,15 @@
 
 mod describe;
 mod error;
-mod mend;
 mod packs;
 mod staging;
 
-pub use error::{ImportError, Spoiled, Unmended, Waiting};
+pub use error::{ImportError, Spoiled, Waiting};
 
 use crate::bundle::{
-    Chosen, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, regenerate_sums,
+    Chosen, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, mend, regenerate_sums,
 };
+use crate::error::FsError;
 use crate::fs::{Folder, OpenError};
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
@@ -58,7 +58,8 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
     }
     let (incoming, is_new) = vault.pend(&id, &chosen.earlier)?;
     match stage(vault, &chosen, &incoming, observer) {
-        Ok(Staged { imported, mended, media }) => {
+        Ok(Staged { imported, mended, media, died }) => {
+            let notes = [notes, died].concat();
             incoming.place(&id)?;
             vault.record(custody::Event::Imported(Box::new(imported.clone())))?;
             Ok(Outcome { imported, already: false, mended, media, notes })
@@ -100,6 +101,7 @@ struct Staged {
     imported: Imported,
     mended: Vec<Mended>,
     media: Vec<Pace>,
+    died: Vec<Note>,
 }
 
 fn stage(
@@ -119,7 +121,7 @@ fn stage(
     let described = staging.take(Phase::Describe, &chosen.folders, &small, &judged.seal, observer)?;
     let mut spoiled = staging.expect_descriptions(chosen, &small, described)?;
     let mut imported = describe::describe(vault, judged, &Folder::open(incoming.path())?)?;
-    let (mut mended, mut media) = (Vec::new(), Vec::new());
+    let (mut mended, mut media, mut died) = (Vec::new(), Vec::new(), Vec::new());
     if judged.seal.predicate().parity.is_some() {
         spoiled.retain(|fault| match regenerate_sums(&judged.seal, &fault.file) {
             Some(text) => staging.put(&fault.file, text.as_bytes()).is_err(),
@@ -130,13 +132,18 @@ fn stage(
         let all = packs::packs(&judged.seal);
         check_room(vault.root(), staging.lacks(&all))?;
         let fetched = staging.take(Phase::Import, &chosen.folders, &all, &judged.seal, observer)?;
-        let attempt = mend::mend(&mut staging, chosen, &fetched, observer)?;
+        let attempt = mend(&mut staging, &judged.seal, &chosen.folders, &fetched, observer)?;
         (mended, media) = (attempt.mended, fetched.paces.clone());
+        let note = |(folder, error): &(usize, FsError)| Note::Died {
+            path: chosen.folders[*folder].placed.path.clone(),
+            reason: error.to_string(),
+        };
+        died = fetched.died.iter().map(note).collect();
         packs::expect_all(&staging, chosen, fetched, attempt.unmended, spoiled)?;
     } else if !spoiled.is_empty() {
         return Err(packs::spoiled(chosen, spoiled, Vec::new()));
     }
     staging.sync()?;
     imported.size = staging.size();
-    Ok(Staged { imported, mended, media })
+    Ok(Staged { imported, mended, media, died })
 }

@@ -1,8 +1,8 @@
 //! Which files a set should have, and what it means that some are not here.
 
-use super::error::{ImportError, Spoiled, Unmended, Waiting};
+use super::error::{ImportError, Spoiled, Waiting};
 use super::staging::Staging;
-use crate::bundle::{BundleError, Chosen, Fault, Fetched, Judged, weight};
+use crate::bundle::{Chosen, Fault, Fetched, Judged, Store, Unmended, Whereabouts, weight};
 use crate::numbers::Numbers;
 use gapvault_formats::seal::{BundleFile, Seal, Subject, Volume};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,18 +61,19 @@ pub(super) fn expect_all(
             damaged.entry(number).or_insert(fault);
         }
     }
-    let elsewhere: Vec<&Volume> =
-        seal.predicate().volumes.iter().filter(|volume| !volume_is_in(chosen, volume)).collect();
-    let is_elsewhere =
-        |n: u64| elsewhere.iter().any(|v| v.packs.iter().any(|(first, end)| (*first..*end).contains(&n)));
-    let lost: BTreeSet<u64> =
-        missing.iter().copied().filter(|n| !damaged.contains_key(n) && !is_elsewhere(*n)).collect();
-    if faults.is_empty() && damaged.keys().all(|n| may_be_mended(chosen, *n, &lost)) {
-        let has_missing = |v: &&&Volume| missing.iter().any(|n| v.packs.iter().any(|(a, b)| (*a..*b).contains(n)));
+    let volumes = &seal.predicate().volumes;
+    let away = Away {
+        whereabouts: Whereabouts::new(seal),
+        volumes: volumes.iter().map(|volume| !volume_is_in(chosen, volume)).collect(),
+    };
+    let absent: BTreeSet<usize> = missing.iter().filter_map(|n| away.volume_of(&BundleFile::Pack(*n))).collect();
+    let is_lost = |n: &u64| !damaged.contains_key(n) && away.volume_of(&BundleFile::Pack(*n)).is_none();
+    let lost: BTreeSet<u64> = missing.iter().copied().filter(is_lost).collect();
+    if faults.is_empty() && (damaged.is_empty() || may_be_mended(chosen, &damaged, &lost, &away)) {
         return Err(ImportError::Waiting(Box::new(Waiting {
             label: seal.predicate().label.clone(),
             packs: seal.predicate().stream.packs(),
-            volumes: elsewhere.iter().filter(has_missing).map(|v| v.name.clone()).collect(),
+            volumes: absent.into_iter().map(|volume| volumes[volume].name.clone()).collect(),
             missing: missing.into_iter().collect(),
             lost: lost.into_iter().collect(),
             damaged: damaged.keys().copied().collect(),
@@ -83,30 +84,37 @@ pub(super) fn expect_all(
     Err(spoiled(chosen, faults, unmended))
 }
 
-/// Whether a damaged pack may still be mended with what stands on volumes that were not brought now.
-fn may_be_mended(chosen: &Chosen<'_, Judged>, number: u64, lost: &BTreeSet<u64>) -> bool {
-    let seal = &chosen.judged.seal;
-    let Some(parity) = &seal.predicate().parity else { return false };
-    let Some((first, group)) = parity.numbered().find(|(_, group)| group.numbers().any(|n| n == number)) else {
-        return false;
-    };
-    let away = |file: &BundleFile| {
-        let holds = |volumes: &[Volume], n: u64| {
-            volumes.iter().zip(&seal.predicate().volumes).any(|(held, volume)| {
-                held.packs.iter().any(|(a, b)| (*a..*b).contains(&n)) && !volume_is_in(chosen, volume)
-            })
-        };
-        match file {
-            BundleFile::Pack(n) => holds(&seal.predicate().volumes, *n),
-            BundleFile::Parity(n) => holds(&parity.volumes, *n),
-            _ => false,
-        }
-    };
+/// What stands on volumes that were not brought.
+struct Away {
+    whereabouts: Whereabouts,
+    /// By number, whether a volume was not.
+    volumes: Vec<bool>,
+}
+
+impl Away {
+    /// The volume that a file stands on, if that was not brought.
+    fn volume_of(&self, file: &BundleFile) -> Option<usize> {
+        self.whereabouts.volume_of(file).filter(|volume| self.volumes[*volume])
+    }
+}
+
+/// Whether all damaged packs may still be mended with what stands on volumes that were not brought now.
+fn may_be_mended(
+    chosen: &Chosen<'_, Judged>,
+    damaged: &BTreeMap<u64, Fault>,
+    lost: &BTreeSet<u64>,
+    away: &Away,
+) -> bool {
+    let Some(parity) = &chosen.judged.seal.predicate().parity else { return false };
     let here = |file: &BundleFile| chosen.folders.iter().any(|folder| folder.has(file));
-    let files: Vec<_> = crate::bundle::group_files(first, group).collect();
-    let usable = files.iter().filter(|f| matches!(f, BundleFile::Parity(_)) && (here(f) || away(f))).count();
-    let gone = group.numbers().filter(|n| lost.contains(n)).count();
-    files.iter().any(away) && gone < usable
+    parity.numbered().filter(|(_, group)| group.numbers().any(|n| damaged.contains_key(&n))).all(|(first, group)| {
+        let mut parity = (first..first + group.parity).map(BundleFile::Parity);
+        let usable = parity.clone().filter(|file| here(file) || away.volume_of(file).is_some()).count();
+        let gone = group.numbers().filter(|n| lost.contains(n)).count();
+        let some_is_away = parity.any(|file| away.volume_of(&file).is_some())
+            || group.numbers().any(|n| away.volume_of(&BundleFile::Pack(n)).is_some());
+        some_is_away && gone < usable
+    })
 }
 
 /// The error for files that are damaged beyond mending.
@@ -118,7 +126,5 @@ pub(super) fn spoiled(chosen: &Chosen<'_, Judged>, mut faults: Vec<Fault>, unmen
     });
     let packs: Numbers = packs.collect();
     let label = chosen.judged.seal.predicate().label.clone();
-    // One that only is missing says where it should be.
-    debug_assert!(faults.iter().all(|fault| !matches!(fault.error, BundleError::Interrupted)));
     ImportError::Spoiled(Box::new(Spoiled { label, faults, packs, unmended }))
 }

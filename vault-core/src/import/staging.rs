@@ -3,7 +3,7 @@
 use super::error::ImportError;
 use super::packs::is_description;
 use crate::bundle::{
-    BundleError, Chosen, Fault, Fetched, Judged, Listed, SealedBundle, Shelf, digest_of, fetch, weight,
+    BundleError, Chosen, Fault, Fetched, Judged, Listed, SealedBundle, Shelf, Store, digest_of, fetch, weight,
 };
 use crate::error::FsError;
 use crate::fs::{Aligned, DirectFile, Durable, Folder, create_folder, sync_folder, write_replacing};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// The folder in which a bundle waits, and what of it is there.
 pub(super) struct Staging {
     path: PathBuf,
-    pub(super) folder: Folder,
+    folder: Folder,
     here: BTreeSet<BundleFile>,
     size: u64,
 }
@@ -67,16 +67,6 @@ impl Staging {
     fn remove(&self, name: &str) -> Result<(), FsError> {
         let path = self.path.join(name);
         std::fs::remove_file(&path).map_err(FsError::at("can't remove", &path))
-    }
-
-    fn add(&mut self, subject: &Subject) {
-        if self.here.insert(subject.file.clone()) {
-            self.size += subject.size;
-        }
-    }
-
-    pub(super) fn has(&self, file: &BundleFile) -> bool {
-        self.here.contains(file)
     }
 
     /// Bytes of the bundle's files that are here.
@@ -148,20 +138,6 @@ impl Staging {
         Ok(spoiled)
     }
 
-    /// A file of the bundle in the making.
-    pub(super) fn create(&self, subject: &Subject) -> Result<Durable, FsError> {
-        let path = self.path.join(subject.file.to_string());
-        create_folder(path.parent().unwrap_or(&self.path), 0o700)?;
-        Durable::create(&path, 0o600)
-    }
-
-    /// A file that was put together and has its digest.
-    pub(super) fn complete(&mut self, subject: &Subject, file: Durable) -> Result<(), FsError> {
-        file.commit()?;
-        self.add(subject);
-        Ok(())
-    }
-
     /// Writes a small file that was put together.
     pub(super) fn put(&self, file: &BundleFile, bytes: &[u8]) -> Result<(), FsError> {
         write_replacing(&self.path.join(file.to_string()), bytes, 0o600)
@@ -174,6 +150,37 @@ impl Staging {
             }
         }
         Ok(())
+    }
+}
+
+impl Store<ImportError> for Staging {
+    fn has(&self, file: &BundleFile) -> bool {
+        self.here.contains(file)
+    }
+
+    // Parity is for the way here.
+    fn wants(&self, file: &BundleFile) -> bool {
+        matches!(file, BundleFile::Pack(_))
+    }
+
+    fn folder(&self, _: &BundleFile) -> &Folder {
+        &self.folder
+    }
+
+    fn create(&self, subject: &Subject) -> Result<Durable, FsError> {
+        let path = self.path.join(subject.file.to_string());
+        create_folder(path.parent().unwrap_or(&self.path), 0o700)?;
+        Durable::create(&path, 0o600)
+    }
+
+    fn commit(&self, _: &Subject, file: Durable) -> Result<(), ImportError> {
+        Ok(file.commit()?)
+    }
+
+    fn add(&mut self, subject: &Subject) {
+        if self.here.insert(subject.file.clone()) {
+            self.size += subject.size;
+        }
     }
 }
 

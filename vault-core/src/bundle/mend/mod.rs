@@ -1,15 +1,20 @@
 //! Mending packs from the others of their parity group: by stripes, each from as many good shards as the group has packs.
 //!
 //! What is not known to be good is looked through first (`diagnose.rs`), stripe by stripe, by the sums in the parity
-//! packs; then the bad stripes are put together (`restore.rs`). A sum that lies can only make that fail: what comes out
+//! packs; then the bad stripes are put together (`restore.rs`), for each group that lacks something (`groups.rs`). A sum that lies can only make that fail: what comes out
 //! is held to the digest in the seal.
 
 mod diagnose;
+mod encode;
+mod groups;
 mod restore;
 
 pub use diagnose::Damage;
-pub(crate) use diagnose::{Diagnosis, diagnose};
-pub(crate) use restore::{RestoreError, restore};
+use diagnose::Diagnosis;
+pub(crate) use diagnose::diagnose;
+pub use groups::Unmended;
+pub(crate) use groups::{Store, mend};
+use restore::{RestoreError, restore};
 
 use crate::fs::{Folder, OpenError};
 use gapvault_formats::parity::Geometry;
@@ -81,6 +86,9 @@ impl<'a> Shards<'a> {
         if self.is_parity(shard) { self.geometry.shard() } else { self.all[shard].subject.size }
     }
 }
+
+/// Takes what is put together: the number of a shard, and the next bytes of its file.
+type Sink<'w, E> = dyn FnMut(usize, &[u8]) -> Result<(), E> + 'w;
 
 /// Files that are kept open; the others are opened for each reading.
 const KEPT: usize = 200;

@@ -1,6 +1,6 @@
 //! Putting the bad stripes of a group together from the good ones.
 
-use super::{Diagnosis, PieceError, Pieces, Shards};
+use super::{Diagnosis, PieceError, Pieces, Shards, Sink};
 use crate::error::FsError;
 use crate::observe::Observer;
 use gapvault_formats::parity::{BLOCK, Mender, ParityError, STRIPE, Wanted};
@@ -13,7 +13,7 @@ const PIECE: usize = 4 << 20;
 
 /// Why a group can't be restored, though there seemed to be enough of it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RestoreError {
+pub(super) enum RestoreError {
     /// What was good can't be read any more.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -25,18 +25,17 @@ pub(crate) enum RestoreError {
     Interrupted,
 }
 
-/// Writes the wanted shards of a group, piece by piece from their beginning: `write` is given the shard and bytes of its
-/// file. Those of a parity pack end where its table begins.
-pub(crate) fn restore<E: From<RestoreError>>(
+/// Writes the wanted packs of a group, piece by piece from their beginning: `write` is given the shard and bytes of its
+/// file.
+pub(super) fn restore<E: From<RestoreError>>(
     shards: &Shards<'_>,
     diagnosis: &Diagnosis,
     wanted: &[usize],
     observer: &dyn Observer,
-    mut write: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    write: &mut Sink<'_, E>,
 ) -> Result<(), E> {
     let geometry = shards.geometry;
-    let what = if wanted.iter().any(|shard| shards.is_parity(*shard)) { Wanted::All } else { Wanted::Data };
-    let mut mender = Mender::new(geometry, what);
+    let mut mender = Mender::new(geometry, Wanted::Data);
     let mut pieces = Pieces::new(shards);
     let most = piece_length(geometry.shards() + geometry.parity());
     let mut buffer = vec![0; most];
@@ -79,8 +78,7 @@ pub(crate) fn restore<E: From<RestoreError>>(
         }
         if lacking {
             let mended = mender.finish().map_err(RestoreError::from)?;
-            let recovery = mended.recovery().map(|(index, bytes)| (geometry.data() + index, bytes));
-            for (shard, bytes) in mended.data().chain(recovery) {
+            for (shard, bytes) in mended.data() {
                 if wanted.contains(&shard) && diagnosis.good(shard, stripe).is_none() {
                     write(shard, own(shards, shard, offset, bytes))?;
                 }
@@ -111,7 +109,7 @@ fn own<'b>(shards: &Shards<'_>, shard: usize, offset: u64, piece: &'b [u8]) -> &
     &piece[..there as usize]
 }
 
-fn failed(shards: &Shards<'_>, shard: usize, part: Option<usize>, error: PieceError) -> RestoreError {
+pub(super) fn failed(shards: &Shards<'_>, shard: usize, part: Option<usize>, error: PieceError) -> RestoreError {
     let place = &shards.all[shard];
     let folder = part.map_or(place.whole, |part| place.parts.get(part).copied());
     let name = place.subject.file.to_string();
