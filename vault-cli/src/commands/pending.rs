@@ -2,31 +2,55 @@
 
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::text::{bytes, printable};
+use crate::text::{bytes, count, printable};
 use crate::ui::Ui;
+use gapvault_core::export::{UnfinishedExport, drop_unfinished, unfinished};
 use gapvault_core::formats::ids::BundleId;
-use gapvault_core::formats::names::{Label, PersonName, TentName, VolumeName};
+use gapvault_core::formats::names::{ArtifactRef, Label, PersonName, TentName, VolumeName};
 use gapvault_core::pending::{PendingImport, PendingSeal, drop_pending, pending};
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
+use std::path::PathBuf;
 
-/// List what waits: imports of which some volumes are still to come.
+/// List what waits: imports of which some volumes are still to come, and exports that broke off.
 ///
-/// What has come of them counts as nothing until all is there. Each is judged by the policy as it is now.
+/// What has come of an import counts as nothing until all is there; each is judged by the policy as it is now. An export
+/// goes on when the command that began it is given again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault cluster pending
-  gapvault --vault cluster pending --drop 20261122-0123456789ab")]
+  gapvault --vault cluster pending --drop 20261122-0123456789ab
+  gapvault --vault lab pending --drop 20261122-fedcba987654 --on /media/usb")]
 pub(crate) struct PendingArgs {
-    /// Remove what has come of this one: its label, or the first digits of its bundle
+    /// Give this one up and remove what there is of it: its label, or the first digits of an import's bundle
     #[arg(long, value_name = "BUNDLE|LABEL")]
     drop: Option<String>,
+    /// A medium that an export that is given up went to; may be given several times
+    #[arg(long, value_name = "MEDIUM", requires = "drop")]
+    on: Vec<PathBuf>,
 }
 
 #[derive(Serialize)]
 struct Told {
     imports: Vec<ToldImport>,
+    exports: Vec<ToldExport>,
+}
+
+#[derive(Serialize)]
+struct ToldExport {
+    label: Label,
+    artifact: ArtifactRef,
+    tent: TentName,
+    paths: Vec<PathBuf>,
+    packs: u64,
+    bytes: u64,
+    volumes_finished: usize,
+}
+
+#[derive(Serialize)]
+struct GivenUp {
+    dropped: ToldExport,
 }
 
 #[derive(Serialize)]
@@ -76,20 +100,50 @@ impl From<PendingImport> for ToldImport {
 pub(crate) fn run(args: &PendingArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if let Some(which) = &args.drop {
         let mut vault = global.open(Access::Write)?;
+        if let Some(export) = unfinished(&vault)?.into_iter().find(|export| export.label.as_str() == which) {
+            drop_unfinished(&mut vault, &export.label, &args.on)?;
+            let human = format!("gave this export up:\n{}", human_export(&export));
+            return ui.result(&GivenUp { dropped: export.into() }, &human);
+        }
         let dropped = drop_pending(&mut vault, which)?;
         let human = format!("removed what had come of this import:\n{}", human(&dropped));
         return ui.result(&Dropped { dropped: dropped.into() }, &human);
     }
     let vault = global.open(Access::Read)?;
-    let imports = pending(&vault)?;
+    let (imports, exports) = (pending(&vault)?, unfinished(&vault)?);
     let mut text = String::new();
-    if imports.is_empty() {
+    if imports.is_empty() && exports.is_empty() {
         text.push_str("nothing waits in this vault\n");
-    } else {
+    }
+    if !imports.is_empty() {
         text.push_str("imports that wait for more:\n");
         imports.iter().for_each(|import| text.push_str(&human(import)));
     }
-    ui.result(&Told { imports: imports.into_iter().map(ToldImport::from).collect() }, &text)
+    if !exports.is_empty() {
+        text.push_str("exports that go on when the same command is given again:\n");
+        exports.iter().for_each(|export| text.push_str(&human_export(export)));
+    }
+    let exports = exports.into_iter().map(ToldExport::from).collect();
+    ui.result(&Told { imports: imports.into_iter().map(ToldImport::from).collect(), exports }, &text)
+}
+
+impl From<UnfinishedExport> for ToldExport {
+    fn from(export: UnfinishedExport) -> Self {
+        let UnfinishedExport { label, artifact, tent, paths, packs, bytes, volumes } = export;
+        Self { label, artifact, tent, paths, packs, bytes, volumes_finished: volumes }
+    }
+}
+
+fn human_export(export: &UnfinishedExport) -> String {
+    let UnfinishedExport { label, artifact, tent, paths, packs, bytes: size, volumes } = export;
+    let paths: Vec<_> = paths.iter().map(|path| printable(&path.display().to_string())).collect();
+    let mut out = format!("  {label}\n    of       {artifact}, tent {tent}, from {}\n", paths.join(", "));
+    // Writing to a String can't fail.
+    let _ = writeln!(out, "    written  {}, {}", count(*packs, "pack"), bytes(*size));
+    if *volumes > 0 {
+        let _ = writeln!(out, "    out      {}, finished", count(*volumes as u64, "volume"));
+    }
+    out
 }
 
 fn human(import: &PendingImport) -> String {

@@ -148,12 +148,12 @@ fn remake_volume(
     let old = stored_seal(vault, &request.bundle)?;
     let volume = Volume::find(&old, &request.bundle, name)?;
     super::target::check(&request.medium)?;
-    let found = resume::all(vault)?.into_iter().find(|(_, state)| state.begin.label == exported.label);
-    let (journal, state) = found.ok_or(fault("the journal of its export is gone"))?;
+    let found = resume::all(vault)?.into_iter().find(|state| state.begin.label == exported.label);
+    let state = found.ok_or(fault("the journal of its export is gone"))?;
     observer.event(Event::Begin { phase: Phase::Walk, total: 0, medium: None });
     let source = walk(&state.begin.paths, &[&request.medium], state.begin.follow_links, observer)?;
     observer.event(Event::End { medium: None });
-    let unfinished = Unfinished::of(journal, state, &source)?;
+    let unfinished = Unfinished::of(state, &source)?;
     let begin = unfinished.begin.clone();
     let options = ExportOptions { pack_size: begin.pack_size, ..request.options };
     let too_little = |least| ExportError::Memory { least, given: options.memory.unwrap_or(0) };
@@ -173,7 +173,8 @@ fn remake_volume(
     let mut target = Target::create(&request.medium, &exported.label, options.read_back)?;
     let (kept, lost) = keep_whole(&mut target, &volume, &unfinished.packs, observer)?;
     let kept_before = kept.len() as u64;
-    let Unfinished { journal, rows, packs, .. } = unfinished;
+    let journal = unfinished.journal(vault)?;
+    let Unfinished { rows, packs, .. } = unfinished;
     let remake = Remake {
         source: &source,
         tent_key: &vault.tent_key(&exported.tent)?,

@@ -115,6 +115,15 @@ pub(super) struct State {
     /// Each pack with the rows that begin in it. Of a pack that was written twice, the later one.
     pub(super) packs: BTreeMap<u64, (Kept, Vec<Row>)>,
     pub(super) finished: BTreeMap<usize, Finished>,
+    /// Where it ends.
+    pub(super) end: End,
+}
+
+/// Where a journal ends: what follows was torn or altered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    records: u64,
+    bytes: u64,
 }
 
 /// An open journal.
@@ -156,20 +165,14 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Reads the journal of `label`, to be gone on with. `None` if there is none, or one that never came to its packs.
-    pub(super) fn open(vault: &Vault, key: JournalKey, label: &Label) -> Result<Option<(Self, State)>, ExportError> {
+    /// Opens the journal of `label`, to be gone on with. Behind its last record it is cut off.
+    pub(super) fn go_on(vault: &Vault, key: JournalKey, label: &Label, end: End) -> Result<Self, ExportError> {
         let path = path(vault, label);
-        let failed = || FsError::at("can't read", &path);
-        let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(failed())?,
-        };
-        let mut records = Records { input: BufReader::new(&file), key: &key, next: 0, end: 0 };
-        let Some(state) = State::read(&mut records, label).map_err(failed())? else { return Ok(None) };
-        let (next, end) = (records.next, records.end);
-        file.set_len(end).map_err(failed())?;
-        (&file).seek(std::io::SeekFrom::Start(end)).map_err(failed())?;
-        Ok(Some((Self { file, path, key, next }, state)))
+        let failed = || FsError::at("can't open", &path);
+        let mut file = OpenOptions::new().write(true).open(&path).map_err(failed())?;
+        file.set_len(end.bytes).map_err(failed())?;
+        file.seek(std::io::SeekFrom::Start(end.bytes)).map_err(failed())?;
+        Ok(Self { file, path, key, next: end.records })
     }
 
     /// Notes a pack that is durable on its medium, with the rows that begin in it.
@@ -209,6 +212,18 @@ impl Journal {
         self.next += 1;
         Ok(())
     }
+}
+
+/// Reads the journal of `label`. `None` if there is none, or one that never came to its packs.
+pub(super) fn read(vault: &Vault, key: &JournalKey, label: &Label) -> Result<Option<State>, ExportError> {
+    let path = path(vault, label);
+    let failed = || FsError::at("can't read", &path);
+    let file = match File::open(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed())?,
+    };
+    let mut records = Records { input: BufReader::new(&file), key, next: 0, end: 0 };
+    Ok(State::read(&mut records, label).map_err(failed())?)
 }
 
 struct Records<'a> {
@@ -252,7 +267,13 @@ impl State {
         if begin.label != *label {
             return Ok(None);
         }
-        let mut state = Self { begin: *begin, stamps: Vec::new(), packs: BTreeMap::new(), finished: BTreeMap::new() };
+        let mut state = Self {
+            begin: *begin,
+            stamps: Vec::new(),
+            packs: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            end: End::default(),
+        };
         let (mut rows, mut walked) = (Vec::new(), false);
         while let Some(record) = records.next()? {
             match record {
@@ -265,6 +286,7 @@ impl State {
                 Record::Finished(finished) => drop(state.finished.insert(finished.volume, finished)),
             }
         }
+        state.end = End { records: records.next, bytes: records.end };
         Ok(walked.then_some(state))
     }
 }
@@ -291,7 +313,7 @@ pub(super) fn labels(vault: &Vault) -> Result<Vec<Label>, ExportError> {
     Ok(labels)
 }
 
-/// The key of the journal of an export of `tent`.
-pub(super) fn key(vault: &mut Vault, tent: &TentName, label: &Label) -> Result<JournalKey, VaultError> {
-    Ok(vault.tent_key(tent)?.journal_key(label))
+/// The key of the journal of an export of `tent`; `None` if the vault has no key for that.
+pub(super) fn key(vault: &Vault, tent: &TentName, label: &Label) -> Result<Option<JournalKey>, VaultError> {
+    Ok(vault.pinned_tent_key(tent)?.map(|key| key.journal_key(label)))
 }

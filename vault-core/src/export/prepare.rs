@@ -1,7 +1,7 @@
 //! Before anything is written: the policy, the source, the media, whether it fits, and whether an export that broke off
 //! can go on.
 
-use super::journal::{Journal, State};
+use super::journal::State;
 use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
 use super::source::{Source, walk};
@@ -98,7 +98,7 @@ impl Prepared<'_> {
 
 /// Looks at everything that an export needs, and tries the media with little files.
 pub fn prepare<'a>(
-    vault: &mut Vault,
+    vault: &Vault,
     request: &'a ExportRequest,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
@@ -326,9 +326,9 @@ fn same(request: &ExportRequest) -> Result<Same, ExportError> {
 }
 
 /// The unfinished export that is the same as what was asked for now.
-fn going_on(vault: &mut Vault, same: &Same, source: &Source) -> Result<Option<Unfinished>, ExportError> {
-    let mut found: Option<(Journal, State)> = None;
-    for (journal, state) in resume::all(vault)? {
+fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfinished>, ExportError> {
+    let mut found: Option<State> = None;
+    for state in resume::all(vault)? {
         let other = (&state.begin.artifact, &state.begin.tent) != (&same.artifact, &same.tent);
         if other || is_sealed(vault, &state.begin.label) {
             continue;
@@ -337,9 +337,9 @@ fn going_on(vault: &mut Vault, same: &Same, source: &Source) -> Result<Option<Un
             let (label, artifact) = (state.begin.label, state.begin.artifact);
             return Err(ExportError::OtherUnfinished { label, artifact });
         }
-        found = Some((journal, state));
+        found = Some(state);
     }
-    found.map(|(journal, state)| Unfinished::of(journal, state, source)).transpose()
+    found.map(|state| Unfinished::of(state, source)).transpose()
 }
 
 /// Whether the log says that the export with this label came to a bundle.

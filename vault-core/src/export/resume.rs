@@ -1,6 +1,6 @@
 //! Going on with an export that broke off: what its journal says, held against the source and the media as they are.
 
-use super::journal::{self, Begin, Finished, Journal, Kept, State};
+use super::journal::{self, Begin, End, Finished, Journal, Kept, State};
 use super::pack::Row;
 use super::prove::Checked;
 use super::regenerate::Lost;
@@ -45,7 +45,7 @@ impl Same {
 /// An export that can be gone on with.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    pub(super) journal: Journal,
+    end: End,
     pub(super) begin: Begin,
     /// The chunks of the packs that were laid out without a gap, in stream order.
     pub(super) rows: Vec<Row>,
@@ -54,8 +54,8 @@ pub(super) struct Unfinished {
     pub(super) finished: Vec<Finished>,
 }
 
-/// The journal of every export of this vault that can be read, with its state.
-pub(super) fn all(vault: &mut Vault) -> Result<Vec<(Journal, State)>, ExportError> {
+/// The journals of this vault's exports, as far as they can be read.
+pub(super) fn all(vault: &Vault) -> Result<Vec<State>, ExportError> {
     let begun: BTreeMap<Label, TentName> = vault
         .log()
         .iter()
@@ -67,15 +67,15 @@ pub(super) fn all(vault: &mut Vault) -> Result<Vec<(Journal, State)>, ExportErro
     let mut all = Vec::new();
     for label in journal::labels(vault)? {
         let Some(tent) = begun.get(&label) else { continue };
-        let key = journal::key(vault, tent, &label)?;
-        all.extend(Journal::open(vault, key, &label)?);
+        let Some(key) = journal::key(vault, tent, &label)? else { continue };
+        all.extend(journal::read(vault, &key, &label)?);
     }
     Ok(all)
 }
 
 impl Unfinished {
     /// What a journal leaves to be done, if its source is still as it was.
-    pub(super) fn of(journal: Journal, state: State, source: &Source) -> Result<Self, ExportError> {
+    pub(super) fn of(state: State, source: &Source) -> Result<Self, ExportError> {
         let changed = source.changes(&state.stamps, 10);
         if !changed.is_empty() {
             return Err(ExportError::SourceChanged { label: state.begin.label, paths: changed });
@@ -91,7 +91,14 @@ impl Unfinished {
         }
         let finished = state.finished.into_values().enumerate().take_while(|(n, f)| *n == f.volume);
         let finished = finished.map(|(_, finished)| finished).collect();
-        Ok(Self { journal, begin: state.begin, rows, packs, finished })
+        Ok(Self { end: state.end, begin: state.begin, rows, packs, finished })
+    }
+
+    /// Its journal, to be gone on with.
+    pub(super) fn journal(&self, vault: &Vault) -> Result<Journal, ExportError> {
+        let Begin { tent, label, .. } = &self.begin;
+        let key = journal::key(vault, tent, label)?.ok_or(ExportError::OtherCoding)?;
+        Journal::go_on(vault, key, label, self.end)
     }
 
     /// How many packs were laid out.

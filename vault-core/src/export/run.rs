@@ -192,15 +192,16 @@ impl Prepared<'_> {
         (changer, observer): (&dyn Changer, &dyn Observer),
     ) -> Result<(Journal, Vec<super::pack::Row>, u64, Begun), ExportError> {
         let media = self.request.media.paths();
-        if let Some(mut unfinished) = unfinished {
+        if let Some(unfinished) = unfinished {
             let mut targets = Vec::new();
             for medium in media {
                 targets.push(self.put_in(medium, &unfinished, terms, (changer, observer))?);
             }
             let (kept, lost) = unfinished.look(&mut targets, observer)?;
-            unfinished.journal.gone_on(unfinished.laid_out())?;
             let packs = unfinished.laid_out();
-            let Unfinished { journal, rows, finished, .. } = unfinished;
+            let mut journal = unfinished.journal(vault)?;
+            journal.gone_on(packs)?;
+            let Unfinished { rows, finished, .. } = unfinished;
             return Ok((journal, rows, packs, Begun { targets, kept, lost, finished }));
         }
         // Reserved before anything is written: a number is never used twice, whatever happens.

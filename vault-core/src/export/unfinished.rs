@@ -27,9 +27,9 @@ pub struct UnfinishedExport {
 }
 
 /// The exports of this vault that wait, oldest first.
-pub fn unfinished(vault: &mut Vault) -> Result<Vec<UnfinishedExport>, ExportError> {
+pub fn unfinished(vault: &Vault) -> Result<Vec<UnfinishedExport>, ExportError> {
     let mut waiting = Vec::new();
-    for (_, state) in resume::all(vault)? {
+    for state in resume::all(vault)? {
         if !is_sealed(vault, &state.begin.label) {
             waiting.push(UnfinishedExport {
                 label: state.begin.label,

@@ -3,7 +3,7 @@
 use super::identity::read_secret;
 use super::{Vault, VaultError, random};
 use crate::fs::{sync_folder, write_replacing};
-use gapvault_formats::custody::Event;
+use gapvault_formats::custody::{Entry, Event};
 use gapvault_formats::ids::{TentKey, TentKeyPin};
 use gapvault_formats::names::TentName;
 
@@ -34,6 +34,19 @@ impl Vault {
             _ => return Err(VaultError::Secret { path }),
         }
         Ok(key)
+    }
+
+    /// The key of a tent of this vault; `None` if it has not made one, or made another than the one that was pinned.
+    pub(crate) fn pinned_tent_key(&self, tent: &TentName) -> Result<Option<TentKey>, VaultError> {
+        let path = self.root.join("secrets/tents").join(format!("{tent}.key"));
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = read_secret(&path)?;
+        let key = TentKey::from_hex(text.trim_end()).map_err(|_| VaultError::Secret { path })?;
+        let is_pinned =
+            |entry: &Entry| matches!(&entry.event, Event::TentKey { tent: of, pin } if of == tent && *pin == key.pin());
+        Ok(self.log().iter().any(is_pinned).then_some(key))
     }
 
     /// The tent that a tent key was pinned to, by this vault or by the first bundle that brought it.
