@@ -2,8 +2,9 @@
 """Restores a gapvault bundle's files from its medium and an age identity, by formats/SPEC.md (numbers: its sections).
 
 usage: recover.py BUNDLE_FOLDER... --identity member.key --out DIR [--artifact NAME:VERSION]
-Needs python3, age, zstd, and room beside DIR for twice the files. DIR must not exist; it appears when all was verified:
-every file of the bundle against the seal, every restored file against the catalogue.
+Needs parity.py beside it, python3, age, zstd, and room beside DIR for twice the files and the packs that are mended.
+DIR must not exist; it appears when all was verified: every file of the bundle that was used or mended against the seal,
+every restored file against the catalogue. Packs that are damaged or missing are mended where there is enough parity.
 NOT checked: the signature over the seal (do that first, RECOVER.txt says how), the chunks' ids (python has no BLAKE3),
 policy and what only it needs, the seal's line breaks, extra files on the medium, names that only other systems confuse.
 """
@@ -13,19 +14,26 @@ import array
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
+sys.dont_write_bytecode = True
+
+import parity  # noqa: E402
+
 KIB, MIB, GIB, MAGIC = 2**10, 2**20, 2**30, bytes.fromhex("28b52ffd")
 ARTIFACT = "X(/X)*:X".replace("X", "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 PREDICATE = "format:int label:str nonce:str exporter:str created:str expires:str number:int destinations:list "
-PREDICATE += "suite:str stanzas:dict stream:dict volumes:list parity:NoneType builds_on:list supersedes:NoneType"
+PREDICATE += "suite:str stanzas:dict stream:dict volumes:list parity:dict|NoneType builds_on:list "
+PREDICATE += "supersedes:str|NoneType"
 KEYS = r"# gapvault keys 1\n# nonce: (.{64})\n# tent: (.+)\n# tent-key: [0-9a-f]{64}\n(AGE-SECRET-KEY-1[0-9A-Z]+)\n"
 CATALOGUE_HEAD = "format:int nonce:bytes tent:str site:str person:str readers:list totals:dict"
 TOTALS = "artifacts:int files:int folders:int links:int bytes:int"
@@ -42,8 +50,10 @@ def require(condition: object, fault: str) -> None:
 
 def fields(value: Any, layout: str) -> list[Any]:
     """The values of a map with just these fields, in this order, of these types."""
-    found = [f"{name}:{type(item).__name__}" for name, item in value.items()]
-    require(found == layout.split(), f"{found} where there should be {layout}")
+    names, types = zip(*(field.split(":") for field in layout.split()))
+    found = [type(item).__name__ for item in value.values()]
+    good = tuple(value) == names and all(one in several.split("|") for one, several in zip(found, types))
+    require(good, f"{list(zip(value, found))} where there should be {layout}")
     return list(value.values())
 
 
@@ -144,13 +154,13 @@ class Bundle:
     """The folders that hold a bundle's volumes, and a work folder that nobody else can write to."""
 
     def __init__(self, folders: list[Path], identity: str, work: Path) -> None:
-        self.folders, self.work, self.identity = folders, work, b""
+        self.folders, self.work, self.identity, self.mended = folders, work, b"", dict[str, Path]()
         with self.open("seal.json") as file:
             data = file.read(256 * MIB + 1)
         self.id, seal = hashlib.sha256(data).hexdigest(), json.loads(data)
         form = json.dumps(seal, ensure_ascii=False, separators=(",", ":"))  # but for its line breaks
         _, subjects, kind, predicate = fields(seal, "_type:str subject:list predicateType:str predicate:dict")
-        version, _, self.nonce, *_, suite, _, stream, volumes, _, base, _ = fields(predicate, PREDICATE)
+        version, _, self.nonce, *_, suite, _, stream, volumes, parities, base, _ = fields(predicate, PREDICATE)
         good = (kind, version, suite, base) == ("gapvault:seal:v1", 1, "age-x25519", []) and len(data) <= 256 * MIB
         require(good and form.encode() == data.replace(b"\n", b""), "seal.json: not in the form that this reads")
         self.length, self.pack = fields(stream, "length:int pack:int")
@@ -158,15 +168,52 @@ class Bundle:
         sums = [f"SHA256SUMS.{fields(volume, 'name:str packs:list')[0]}" for volume in volumes]
         require(0 < packs <= 999_999 and "/" not in "".join(sums), "seal.json: lengths of stream and packs, or volumes")
         self.packs = [f"packs/{n // 1000:04}/{n:06}.age" for n in range(packs)]
-        names = ["RECOVER.txt", "catalogue.age", "index.age", "keys.age", *sums, *self.packs]
+        groups, parity_packs = self.group_names(parities, sums) if parities is not None else ([], [])
+        names = ["RECOVER.txt", "catalogue.age", "index.age", "keys.age", *sums, *self.packs, *parity_packs]
         require([subject["name"] for subject in subjects] == sorted(names), "seal.json: subjects")
         said = [fields(subject, "name:str digest:dict annotations:dict") for subject in subjects]
         self.files = {name: fields(digest, "sha256:str") + fields(notes, "size:int") for name, digest, notes in said}
-        for name in self.files.keys() - self.packs:
+        self.groups = {}
+        for group in groups:
+            self.groups |= dict.fromkeys(group[0], self.group(*group))
+        for name in self.files.keys() - [*self.packs, *parity_packs]:
             self.copy_verified(name)
         keys: Any = re.fullmatch(KEYS, self.decrypted("keys.age", identity, "keys").read_text())
         require(keys and keys[1] == self.nonce, "keys.age: not the keys of this bundle")
         self.tent, self.identity = keys[2], keys[3].encode()
+
+    def group_names(self, parities: dict[str, Any], sums: list[str]) -> tuple[list[Any], list[str]]:
+        """The data packs and parity packs of each group, and all parity packs (4.1, 5.6)."""
+        said, volumes = fields(parities, "groups:list volumes:list")
+        held = [f"SHA256SUMS.{fields(volume, 'name:str packs:list')[0]}" for volume in volumes]
+        require(held == sums, "seal.json: other volumes of parity packs")
+        groups: list[Any] = []
+        grouped, parity_packs = set[str](), list[str]()
+        for ranges, count in (fields(group, "packs:list parity:int") for group in said):
+            inside = all(0 <= first < end <= len(self.packs) and step > 0 for first, end, step in ranges)
+            names = (name for first, end, step in ranges for name in self.packs[first:end:step])
+            packs, before = list(itertools.islice(names, 1024)) if inside else [], len(grouped)
+            grouped |= set(packs)
+            require(0 < count <= len(packs) <= 1024 - count, "seal.json: a group of too few or too many packs")
+            require(len(grouped) == before + len(packs), "seal.json: a pack is in two groups")
+            own = range(len(parity_packs), len(parity_packs) + count)
+            groups.append((packs, [f"parity/{n // 1000:04}/{n:06}.rs" for n in own]))
+            parity_packs += groups[-1][1]
+        return groups, parity_packs
+
+    def group(self, packs: list[str], parity_packs: list[str]) -> tuple[list[str], parity.Group]:
+        """The files of a group, and what mends it."""
+        names = packs + parity_packs
+
+        def read(shard: int, offset: int, length: int) -> bytes:
+            with contextlib.suppress(OSError, ValueError), self.open(names[shard]) as file:
+                file.seek(offset)
+                return file.read(length)
+            return b""
+        group = parity.Group([self.files[name][1] for name in packs], len(parity_packs), read)
+        good = all(self.files[name][1] == group.file_size for name in parity_packs) and group.file_size <= 2 * GIB
+        require(good, f"seal.json: the size of {parity_packs[0]} or of another parity pack of its group")
+        return names, group
 
     def open(self, name: str) -> BinaryIO:
         """A regular file on whichever volume has it; never through a link, never waiting for a pipe (2)."""
@@ -176,14 +223,43 @@ class Bundle:
         return file
 
     def copy_verified(self, name: str) -> Path:
+        """A copy of a file of the bundle, mended if need be."""
+        with contextlib.suppress(OSError, ValueError):
+            return self.copy(name)
+        if name in self.groups and name not in self.mended:
+            self.mend(*self.groups[name])
+        return self.copy(name)
+
+    def copy(self, name: str) -> Path:
         """Reads a file of the bundle once, into a copy that is used only if its digest is the seal's (4.4)."""
         copy, digest, (expected, size) = self.work / "copy", hashlib.sha256(), self.files[name]
-        with self.open(name) as source, copy.open("wb") as target:
+        source = self.mended[name].open("rb") if name in self.mended else self.open(name)
+        with source, copy.open("wb") as target:
             while target.tell() <= size and (data := source.read(MIB)):
                 digest.update(data)
                 target.write(data)
             require((target.tell(), digest.hexdigest()) == (size, expected), f"{name}: not the file in the seal")
         return copy
+
+    def mend(self, names: list[str], group: parity.Group) -> None:
+        """Makes the bad data packs of a group anew; whoever takes one holds it to the seal, as any other file."""
+        bad = []
+        for shard, name in enumerate(names):
+            try:
+                self.copy(name)
+            except (OSError, ValueError):
+                bad.append(shard)
+        paths = {shard: self.work / f"mended-{shard}-of-{Path(names[0]).name}" for shard in bad if shard < group.data}
+        with contextlib.ExitStack() as stack:
+            targets = {shard: stack.enter_context(path.open("wb")) for shard, path in paths.items()}
+            try:
+                for stripes in group.mended(bad):
+                    for shard, stripe in stripes.items():
+                        targets[shard].write(stripe[: group.sizes[shard] - targets[shard].tell()])
+            except ValueError as fault:
+                raise ValueError(f"{', '.join(names[shard] for shard in bad)}: {fault}") from None
+        self.mended |= {names[shard]: path for shard, path in paths.items()}
+        print("mended from parity packs:", *(names[shard] for shard in paths))
 
     def decrypted(self, name: str, identity: str = "-", plain: str = "plain") -> Path:
         """Appends the plaintext of a file of the bundle to a work file."""

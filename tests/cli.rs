@@ -38,6 +38,8 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (lab.command(["tent", "new", "aurora"]), 2),
         (lab.command(["trust", &card, "--tent", "aurora", "--role", "member", "--fingerprint", &right]), 0),
         (lab.command(["trust", &card, "--tent", "aurora", "--role", "member", "--fingerprint", &wrong]), 4),
+        (vaultless(&["media", "--quick", &stick]), 0),
+        (vaultless(&["media", "/no/such/medium"]), 6),
         (lab.command([&export[..], &["nowhere"]].concat()), 4),
         (lab.command([&export[..], &["aurora"]].concat()), 0),
         (cluster.command(["verify", &stick]), 0),
@@ -86,9 +88,9 @@ fn with_json_every_answer_is_one_object() {
         assert!(object.is_object() && objects.next().is_none(), "{command:?} {run:#?}");
         assert!(run.out.ends_with("}\n"), "{command:?} {run:#?}");
         if code != 0 {
-            // Of several bundles each tells its own.
-            let of_bundle = &object["bundles"][0]["error"];
-            let error = if of_bundle.is_null() { &object["error"] } else { of_bundle };
+            // Of several bundles or media each tells its own.
+            let places = [&object["bundles"][0]["error"], &object["media"][0]["error"], &object["error"]];
+            let error = places.into_iter().find(|error| !error.is_null()).unwrap();
             assert!(error["kind"].is_string() && error["message"].is_string(), "{command:?} {object:#}");
             let told = error["message"].as_str().unwrap().lines().next().unwrap();
             assert!(run.err.contains(told), "{command:?} {run:#?}");
@@ -177,12 +179,22 @@ fn json_progress_grows_from_nothing_to_its_total() {
     crate::support::write_sample(&gap.path("sample"));
     let (stick, sample, out) = (gap.stick.to_str().unwrap(), gap.path("sample"), gap.path("out"));
     let (sample, out) = (sample.to_str().unwrap(), out.to_str().unwrap());
-    let cases: [(_, &[&str], &[&str]); 4] = [
-        (&gap.lab, &["export", sample, "--name", "m:1", "--tent", "aurora", "--to", stick], &["walk", "export"]),
+    let cases: [(_, &[&str], &[&str]); 3] = [
         (&gap.cluster, &["verify", stick], &["verify"]),
         (&gap.cluster, &["import", stick], &["describe", "import"]),
         (&gap.cluster, &["checkout", "m:1", out], &["checkout"]),
     ];
+    let export = ["export", sample, "--name", "m:1", "--tent", "aurora", "--to", stick];
+    let told = run(gap.lab.command(export).args(["--progress", "json"])).expect(0);
+    let events: Vec<Value> = told.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for phase in ["walk", "export", "write", "readback"] {
+        let of_phase: Vec<_> = events.iter().filter(|event| event["phase"] == phase).collect();
+        assert!(of_phase.len() >= 2, "{phase}: {events:#?}");
+        // What is about one medium names it.
+        let on_medium = ["write", "readback"].contains(&phase);
+        assert!(of_phase.iter().all(|event| (event["medium"] == stick) == on_medium), "{phase}: {events:#?}");
+        assert!(phase == "write" || of_phase.last().unwrap()["bytes"] == of_phase[0]["total"], "{events:#?}");
+    }
     for (site, args, phases) in cases {
         let run = run(site.command(args).args(["--progress", "json"])).expect(0);
         let events: Vec<Value> = run.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

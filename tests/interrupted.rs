@@ -2,6 +2,7 @@
 
 use crate::support::kill::{Threads, at_system_calls, copy_tree, leftovers, signal, start_until};
 use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, snapshot};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 
@@ -22,17 +23,31 @@ fn ended(child: Child) -> Run {
 }
 
 #[test]
-fn an_interrupted_export_leaves_nothing_on_the_medium() {
+fn an_interrupted_export_leaves_no_bundle_and_goes_on_later() {
     let gap = Gap::new();
     let source = big_source(&gap);
     let mut command = gap.lab.command(["export", "--name", "big:v1", "--tent", "aurora", "--pack-size", "64K"]);
     command.arg(&source).arg("--to").arg(&gap.stick);
     let child = start_until(&mut command, || snapshot(&gap.stick).len() > 4);
     signal(&child, "INT");
-    ended(child).refused(1, "interrupted: nothing was exported");
-    assert!(snapshot(&gap.stick).is_empty(), "{:?}", snapshot(&gap.stick));
+    let ended = ended(child).refused(1, "interrupted: no bundle was made; ");
+    assert!(ended.err.contains(" written packs are kept\nhint: the same command goes on"), "{ended:#?}");
+    gap.import().refused(5, "has no seal");
     assert!(leftovers(&gap.lab.vault).is_empty());
     assert!(gap.lab.run(["list"]).expect(0).out.contains("holds nothing"));
+    // The same command comes to the end, and the packs that were there are still the same.
+    let packs = |tree: Vec<(PathBuf, Vec<u8>)>| -> BTreeMap<_, _> {
+        tree.into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "age")).collect()
+    };
+    let before = packs(snapshot(&gap.stick));
+    assert!(before.len() > 1);
+    let kept = run(command.arg("--json")).expect(0).json()["packs_kept"].as_u64().unwrap();
+    let after = packs(snapshot(&gap.stick));
+    let same = before.iter().filter(|(path, bytes)| after.get(*path) == Some(bytes)).count() as u64;
+    assert!(same == kept && kept > 0, "{same} packs are the same, {kept} were kept");
+    gap.import().expect(0);
+    gap.checkout("big:v1", "out").expect(0);
+    assert_same_tree(&source, &gap.path("out"));
 }
 
 #[test]
@@ -142,7 +157,8 @@ fn an_interrupted_command_does_all_or_nothing() {
     };
     at_system_calls("INT", Threads::Main, export, |stick, point, status| {
         let whole = done(status, point);
-        assert_eq!(!snapshot(&stick).is_empty(), whole, "{point}");
+        let sealed = snapshot(&stick).iter().any(|(path, _)| path.ends_with("seal.json"));
+        assert_eq!(sealed, whole, "{point}");
         assert!(leftovers(&gap.lab.vault).is_empty(), "{:?} at {point}", leftovers(&gap.lab.vault));
     });
     let import = || {

@@ -1,25 +1,9 @@
 //! Media that are full, too small or read-only. They are mounted in a namespace of this test alone.
 
+use crate::support::images::mounting;
 use crate::support::kill::lied_to;
-use crate::support::tools::{apart, skip};
-use crate::support::{Gap, Run, gapvault, noise, run, snapshot, write_sample};
-
-/// Runs `script` with `$GAPVAULT`, `$LAB`, `$CLUSTER`, `$STICK`, `$ROOM`; it may mount things, and exits with 99 where
-/// it can't. `None`, said aloud, where this machine does not let it.
-fn mounting(gap: &Gap, claim: &str, script: &str) -> Option<Run> {
-    let Some(mut command) = apart("--mount", script) else {
-        skip(claim, "no mount namespace can be made here");
-        return None;
-    };
-    command.env_remove("GAPVAULT_DIR").env("GAPVAULT", gapvault().get_program()).env("ROOM", gap.room.path());
-    command.env("LAB", &gap.lab.vault).env("CLUSTER", &gap.cluster.vault).env("STICK", &gap.stick);
-    let run = run(&mut command);
-    if run.code == 99 {
-        skip(claim, "nothing can be mounted here");
-        return None;
-    }
-    Some(run)
-}
+use crate::support::tools::skip;
+use crate::support::{Gap, noise, run, snapshot, write_sample};
 
 const TINY: &str = r#"
     tiny() { mount -t tmpfs -o size="$1" tmpfs "$2" || exit 99; }
@@ -31,24 +15,27 @@ fn a_medium_without_room_is_refused_before_anything_is_written() {
     let gap = Gap::new();
     write_sample(&gap.path("sample"));
     let before = gap.lab.snapshot();
-    let script = format!("{TINY} tiny 1m \"$STICK\"; code=0; export_sample || code=$?; ls -AR \"$STICK\"; exit $code");
+    let script =
+        format!("{TINY} tiny 256k \"$STICK\"; code=0; export_sample || code=$?; ls -AR \"$STICK\"; exit $code");
     let Some(run) = mounting(&gap, "a medium without room", &script) else { return };
-    let run = run.refused(6, "has room for 1.0 MiB, up to ");
+    let run = run.refused(6, "has room for 256 KiB, up to ");
     assert!(run.err.contains("hint: ") && run.out.lines().count() == 1, "{run:#?}");
     assert!(gap.lab.snapshot() == before);
 }
 
 #[test]
-fn a_medium_that_runs_full_is_left_as_it_was() {
+fn a_medium_that_runs_full_holds_no_bundle() {
     let gap = Gap::new();
     write_sample(&gap.path("sample"));
     let export =
         "code=0; export_sample --overcommit --pack-size 64K || code=$?; find \"$STICK\" -mindepth 1; exit $code";
-    for size in ["16k", "100k", "200k", "320k"] {
+    for (size, packs) in [("16k", 0), ("100k", 0), ("250k", 0), ("400k", 2)] {
         let script = format!("{TINY} tiny {size} \"$STICK\"; {export}");
         let Some(run) = mounting(&gap, "a medium that runs full", &script) else { return };
-        let run = run.refused(6, "No space left on device");
-        assert!(run.err.contains("hint: free some room") && run.out.is_empty(), "{size}: {run:#?}");
+        let run = run.refused(6, "the media are full");
+        assert!(run.err.contains("hint: the same command with one more --to goes on"), "{size}: {run:#?}");
+        assert_eq!(run.out.lines().filter(|name| name.ends_with(".age")).count(), packs, "{size}: {run:#?}");
+        assert!(packs > 0 || run.out.is_empty(), "{size}: {run:#?}");
         let held = gap.lab.run(["list", "--json"]).expect(0).json();
         assert_eq!(held["bundles"].as_array().map(Vec::len), Some(0), "{size}");
     }
@@ -124,7 +111,7 @@ fn a_medium_that_gives_other_bytes_back_is_refused_at_once() {
     };
     let refused = run(&mut lied).refused(6, "came back from the medium with SHA-256 ");
     assert!(refused.err.contains("hint: this medium does not keep what is written to it"), "{refused:#?}");
-    assert!(snapshot(&gap.stick).is_empty());
+    assert!(!snapshot(&gap.stick).iter().any(|(path, _)| path.ends_with("seal.json")));
     // Nobody who does not read it back would notice; and who does, finds an honest one so.
     let mut unread = lied_to(export(&["--no-read-back", "--json"])).unwrap();
     assert_eq!(run(&mut unread).expect(0).json()["read_back"], "skipped");

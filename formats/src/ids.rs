@@ -170,6 +170,8 @@ secret! {
     TentKey
     /// A site's label key: destination tags are keyed with it.
     LabelKey
+    /// Authenticates the records of an export's journal.
+    JournalKey
 }
 
 impl PartialEq for LabelKey {
@@ -186,10 +188,28 @@ impl TentKey {
         ChunkId(*blake3::keyed_hash(&self.0, bytes).as_bytes())
     }
 
+    /// The key that authenticates the journal of the export with this label, in the exporting vault.
+    #[must_use]
+    pub fn journal_key(&self, label: &crate::names::Label) -> JournalKey {
+        let mut hasher = blake3::Hasher::new_derive_key("gapvault format 1 export journal");
+        hasher.update(&self.0).update(label.as_str().as_bytes());
+        JournalKey(*hasher.finalize().as_bytes())
+    }
+
     /// The pin of this key.
     #[must_use]
     pub fn pin(&self) -> TentKeyPin {
         TentKeyPin(blake3::derive_key("gapvault format 1 tent key pin", &self.0))
+    }
+}
+
+impl JournalKey {
+    /// The tag of record `number`, which holds `bytes`.
+    #[must_use]
+    pub fn tag(&self, number: u64, bytes: &[u8]) -> [u8; 16] {
+        let mut tag = [0; 16];
+        blake3::Hasher::new_keyed(&self.0).update(&number.to_le_bytes()).update(bytes).finalize_xof().fill(&mut tag);
+        tag
     }
 }
 

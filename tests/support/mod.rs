@@ -1,6 +1,7 @@
 //! A lab, a cluster and a stick, and a way to run the program on them.
 
 pub mod hostile;
+pub mod images;
 pub mod kill;
 pub mod reseal;
 pub mod siege;

@@ -2,8 +2,8 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, pending::PendingArgs, repair::RepairArgs, show::ShowArgs,
-    tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, repair::RepairArgs,
+    show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Tent(TentArgs),
     Trust(TrustArgs),
     Untrust(UntrustArgs),
+    Media(MediaArgs),
     Export(ExportArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),

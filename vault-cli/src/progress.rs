@@ -98,6 +98,11 @@ impl Progress {
         });
     }
 
+    /// Whether what is on stderr is read by a program.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        matches!(self.show, Show::Json(_))
+    }
+
     /// Takes the bars off the screen, so that what follows stands alone.
     pub(crate) fn clear(&self) {
         if let Show::Bars(bars) = &self.show {

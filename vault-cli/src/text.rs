@@ -38,6 +38,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         "k" => 10,
         "m" => 20,
         "g" => 30,
+        "t" => 40,
         _ => return Err("expected a size like 64M or 1G".to_owned()),
     };
     let number: u64 = digits.parse().map_err(|_| "expected a size like 64M or 1G".to_owned())?;
@@ -56,6 +57,22 @@ pub(crate) fn parse_span(text: &str) -> Result<i64, String> {
     };
     let number: i64 = number.parse().map_err(|_| expected())?;
     number.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(expected)
+}
+
+/// A span of time for people: `45 s`, `12 min`, `3 h 20 min`.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A part of a hundred as people type it: `5%` or `5`, from 1 to 100.
+pub(crate) fn parse_percent(text: &str) -> Result<u8, String> {
+    let expected = || "expected a percentage from 1% to 100%".to_owned();
+    let number: u8 = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| expected())?;
+    if (1..=100).contains(&number) { Ok(number) } else { Err(expected()) }
 }
 
 /// A note as people type it: `key=value`.
@@ -77,6 +94,11 @@ mod tests {
         assert_eq!((parse_span("30d"), parse_span("90m")), (Ok(2_592_000), Ok(5_400)));
         for bad in ["", "M", "64X", "-1M", "99999999999999999999G", "64 M"] {
             assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        assert_eq!([45, 600, 12_000].map(span), ["45 s", "10 min", "3 h 20 min"]);
+        assert_eq!((parse_percent("5%"), parse_percent("100")), (Ok(5), Ok(100)));
+        for bad in ["", "%", "0%", "101%", "5.5%", "-1", "five"] {
+            assert!(parse_percent(bad).is_err(), "{bad}");
         }
         for bad in ["", "d", "0d", "-1d", "30", "30y", "é"] {
             assert!(parse_span(bad).is_err(), "{bad}");

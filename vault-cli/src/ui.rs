@@ -77,6 +77,23 @@ impl Ui {
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
+    /// Says what is about to be done, to people; `--json` has it in its object.
+    pub(crate) fn explain(&self, text: &str) {
+        if !self.json && !self.progress.is_for_programs() {
+            eprint_part(text);
+        }
+    }
+
+    /// Asks for something to be done and waits until Enter says that it is; `false` where there is nobody to ask.
+    pub(crate) fn wait_for_enter(&self, request: &str) -> bool {
+        if !io::stdin().is_terminal() {
+            return false;
+        }
+        eprint_part(&format!("{} and press Enter ", printable(request)));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).is_ok_and(|length| length > 0)
+    }
+
     fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -1,5 +1,6 @@
 //! What every error of this library can say besides its message.
 
+use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -64,18 +65,30 @@ impl FsError {
     }
 }
 
+/// What a medium that was taken out says.
+const GONE: [Errno; 5] = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM, Errno::STALE, Errno::SHUTDOWN];
+/// What drivers outside of the kernel, and behind cables, say when nobody answers.
+const SILENT: [Errno; 6] =
+    [Errno::NOTCONN, Errno::CONNABORTED, Errno::CONNRESET, Errno::TIMEDOUT, Errno::TIME, Errno::HOSTDOWN];
+/// What a faulty one says. UCLEAN and BADMSG: the file system's own tables are damaged.
+const FAULTY: [Errno; 5] = [Errno::IO, Errno::REMOTEIO, Errno::MEDIUMTYPE, Errno::UCLEAN, Errno::BADMSG];
+/// What one says that takes no more.
+const FULL: [Errno; 4] = [Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
+
+impl FsError {
+    /// Whether nothing more will come of this medium, whatever is tried.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is(&GONE) || self.is(&SILENT)
+    }
+
+    fn is(&self, any: &[Errno]) -> bool {
+        any.iter().any(|errno| Some(errno.raw_os_error()) == self.source.raw_os_error())
+    }
+}
+
 impl Explain for FsError {
     fn kind(&self) -> Kind {
-        use rustix::io::Errno;
-        const GONE: [Errno; 5] = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM, Errno::STALE, Errno::SHUTDOWN];
-        // What drivers outside of the kernel, and behind cables, say when nobody answers.
-        const SILENT: [Errno; 6] =
-            [Errno::NOTCONN, Errno::CONNABORTED, Errno::CONNRESET, Errno::TIMEDOUT, Errno::TIME, Errno::HOSTDOWN];
-        // UCLEAN and BADMSG: the file system's own tables are damaged.
-        const FAULTY: [Errno; 5] = [Errno::IO, Errno::REMOTEIO, Errno::MEDIUMTYPE, Errno::UCLEAN, Errno::BADMSG];
-        const FULL: [Errno; 4] = [Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
-        let is = |of: &[Errno]| of.iter().any(|e| Some(e.raw_os_error()) == self.source.raw_os_error());
-        if is(&GONE) || is(&SILENT) || is(&FAULTY) || is(&FULL) { Kind::Medium } else { Kind::Other }
+        if self.is_gone() || self.is(&FAULTY) || self.is(&FULL) { Kind::Medium } else { Kind::Other }
     }
 
     fn hint(&self) -> Option<String> {
@@ -121,12 +134,19 @@ pub(crate) use explain;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::Errno;
 
     #[test]
     fn what_a_medium_in_trouble_says_is_known() {
         let kind = |code: Errno| FsError::at("can't write", Path::new("/media/usb"))(code).kind();
-        for code in [Errno::NOTCONN, Errno::NOMEDIUM, Errno::REMOTEIO, Errno::TIMEDOUT, Errno::FBIG, Errno::IO] {
+        for code in [
+            Errno::NOTCONN,
+            Errno::NOMEDIUM,
+            Errno::REMOTEIO,
+            Errno::TIMEDOUT,
+            Errno::FBIG,
+            Errno::IO,
+            Errno::CONNABORTED,
+        ] {
             assert_eq!(kind(code), Kind::Medium, "{code}");
         }
         for code in [Errno::NOENT, Errno::ACCESS, Errno::EXIST, Errno::NOTDIR] {

@@ -47,7 +47,7 @@
 //!     artifact: "llama-ft:step-4000".parse()?,
 //!     paths: vec![source.clone()],
 //!     tent: tent.clone(),
-//!     medium: stick.clone(),
+//!     media: export::Media::Together(vec![stick.clone()]),
 //!     provenance: Provenance {
 //!         host: "trainer-7".into(),
 //!         tool: "example".into(),
@@ -63,9 +63,11 @@
 //!         follow_links: false,
 //!         read_back: true,
 //!         overcommit: false,
+//!         parity: export::Parity::Percent(5),
+//!         restart: false,
 //!     },
 //! };
-//! export::export(&mut lab, &request, &Silent)?;
+//! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
 //!
 //! // The cluster imports what it finds there (several media may be in together), and checks it out.
 //! for found in bundle::gather(&[stick])? {

@@ -23,8 +23,12 @@ pub enum Phase {
     Checkout,
     /// Filling a medium's free room.
     Fill,
-    /// Reading what filled it.
+    /// Reading again what was written.
     ReadBack,
+    /// Writing packs to a medium.
+    Write,
+    /// Looking at what an earlier run has left.
+    Check,
 }
 
 impl Phase {
@@ -41,7 +45,9 @@ impl Phase {
             Self::Repair => "repair",
             Self::Checkout => "checkout",
             Self::Fill => "fill",
-            Self::ReadBack => "read back",
+            Self::Write => "write",
+            Self::Check => "check",
+            Self::ReadBack => "readback",
         }
     }
 }

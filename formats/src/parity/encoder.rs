@@ -9,7 +9,8 @@ use reed_solomon_simd::rate::{HighRateEncoder, RateEncoder};
 ///
 /// For each stripe: [`add`](Self::add) that stripe of every data shard in order, with the zeros that stand behind a
 /// shorter pack, then [`finish`](Self::finish). The code is made column by column, so any multiple of [`BLOCK`] bytes
-/// at the same place of all shards will do: part of a stripe, or several. Memory is kept from one to the next.
+/// at the same place of all shards will do: part of a stripe, or several. Up to a stripe at once is fastest, as long as
+/// all shards of it stay in the processor's cache (`benches/parity.rs`). Memory is kept from one to the next.
 pub struct Encoder {
     geometry: Geometry,
     inner: HighRateEncoder<DefaultEngine>,

@@ -8,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod media;
 pub(crate) mod pending;
 pub(crate) mod repair;
 pub(crate) mod show;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Tent(args) => tent::run(&args, &global, ui),
         Command::Trust(args) => trust::run(&args, &global, ui),
         Command::Untrust(args) => untrust::run(&args, &global, ui),
+        Command::Media(args) => media::run(&args, ui),
         Command::Export(args) => export::run(args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),

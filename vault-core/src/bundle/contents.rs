@@ -107,7 +107,7 @@ pub(crate) struct ArtifactContents {
 }
 
 /// A chunk in the stream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ChunkRow {
     pub(crate) id: ChunkId,
     pub(crate) offset: u64,

@@ -8,7 +8,7 @@ mod files;
 mod find;
 mod judge;
 mod mend;
-mod room;
+pub(crate) mod room;
 mod seal;
 mod set;
 mod supersede;

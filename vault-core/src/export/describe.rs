@@ -1,8 +1,9 @@
-//! Catalogue, index, keys, sums and seal: written in the vault first, then copied to the medium, the seal last of all.
+//! Catalogue, index, keys, sums and seal: written in the vault first, then copied to the media, the seal last of all.
 
 use super::pipeline::Content;
 use super::source::{Kind, Source};
 use super::target::Target;
+use super::volumes::{VolumeDone, ranges};
 use super::{ExportError, Plan};
 use crate::error::FsError;
 use crate::fs::{Durable, write_replacing};
@@ -13,64 +14,101 @@ use gapvault_formats::ids::BundleId;
 use gapvault_formats::index::{self, IndexWriter, Run};
 use gapvault_formats::keys::Keys;
 use gapvault_formats::names::VolumeName;
-use gapvault_formats::seal::{BundleFile, Predicate, SEAL_NAME, Seal, Stanzas, StreamLayout, Volume};
+use gapvault_formats::seal::{BundleFile, Parity, Predicate, SEAL_NAME, Seal, Stanzas, StreamLayout, Subject, Volume};
 use gapvault_formats::sshsig::Namespace;
 use gapvault_formats::table::TableWriter;
 use gapvault_formats::{FORMAT, padding, recover, sums};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// A bundle that lacks nothing but its seal on the medium.
+/// A bundle that lacks nothing but its seal on the media.
 pub(super) struct Described {
     pub(super) id: BundleId,
     pub(super) seal: Vec<u8>,
-    /// Bytes on the medium, the seal and signatures not counted.
+    /// Bytes on the media, the seal and signatures not counted.
     pub(super) size: u64,
 }
 
-/// Describes and signs the bundle. The vault's copy is in `staging`; the medium has everything but the seal.
+/// Describes and signs the bundle. The vault's copy is in `staging`; the media that are in have everything but the seal.
 pub(super) fn describe(
     vault: &Vault,
     plan: &Plan<'_>,
-    source: &Source,
-    content: &Content,
+    (source, content): (&Source, &Content),
     staging: &Path,
-    target: &mut Target,
+    targets: &mut [Target],
+    (volumes, packs): (&[VolumeDone], Vec<Subject>),
 ) -> Result<Described, ExportError> {
     write_catalogue(vault, plan, source, content, &staging.join(BundleFile::Catalogue.to_string()))?;
     write_index(plan, content, &staging.join(BundleFile::Index.to_string()))?;
     write_keys(plan, &staging.join(BundleFile::Keys.to_string()))?;
 
-    // The one volume of a bundle that fits on one medium.
-    let volume: VolumeName = "1".parse()?;
-    let mut subjects = content.packs.clone();
+    let mut subjects = packs;
+    subjects.extend(volumes.iter().flat_map(|volume| volume.files.iter().cloned()));
+    let text = recover::text(&plan.label, &vault.card().key.fingerprint());
+    // Those that were taken out have their lists already; the last ones are in.
+    let (out, within) = volumes.split_at(volumes.len() - targets.len());
+    debug_assert!(out.iter().all(|volume| volume.has_list()));
+    for (target, volume) in targets.iter_mut().zip(within) {
+        let common = describe_on(target, staging, &text)?;
+        let own = subjects.iter().filter(|s| volume.holds(&s.file));
+        let mut listed: Vec<_> = own.chain(&common).cloned().collect();
+        listed.sort_by_cached_key(|s| s.file.to_string());
+        subjects.push(target.file(BundleFile::Sums(volume.name.clone()), sums::text(&listed).as_bytes())?);
+        if target_is_first(&volume.name, within) {
+            subjects.extend(common);
+        }
+    }
+    let predicate = predicate(vault, plan, content, volumes)?;
+    sign(vault, subjects, predicate, staging, targets)
+}
+
+fn target_is_first(name: &VolumeName, within: &[VolumeDone]) -> bool {
+    within.first().is_some_and(|first| first.name == *name)
+}
+
+/// Puts what describes the whole bundle on a medium, from the vault's copy.
+pub(super) fn describe_on(target: &mut Target, staging: &Path, recover: &str) -> Result<Vec<Subject>, ExportError> {
+    let mut subjects = Vec::new();
     for file in [BundleFile::Catalogue, BundleFile::Index, BundleFile::Keys] {
         let from = staging.join(file.to_string());
         subjects.push(target.copy(file, &from)?);
     }
-    let text = recover::text(&plan.label, &vault.card().key.fingerprint());
-    subjects.push(target.file(BundleFile::Recover, text.as_bytes())?);
-    subjects.sort_by_cached_key(|s| s.file.to_string());
-    let text = sums::text(&subjects);
-    subjects.push(target.file(BundleFile::Sums(volume.clone()), text.as_bytes())?);
+    subjects.push(target.file(BundleFile::Recover, recover.as_bytes())?);
+    Ok(subjects)
+}
 
+/// Seals: the signature stands on the media that are in, the seal and it in `staging`.
+pub(super) fn sign(
+    vault: &Vault,
+    subjects: Vec<Subject>,
+    predicate: Predicate,
+    staging: &Path,
+    targets: &mut [Target],
+) -> Result<Described, ExportError> {
     let size = subjects.iter().map(|s| s.size).sum();
-    let seal = Seal::new(subjects, predicate(vault, plan, content, volume)?)?.to_bytes()?;
+    let seal = Seal::new(subjects, predicate)?.to_bytes()?;
     let key = &vault.identities().ssh;
     let armoured = key.sign(Namespace::Seal, &seal).map_err(crate::vault::VaultError::from)?;
     let name = format!("{SEAL_NAME}.{}.sig", vault.card().key.fingerprint());
-    target.signature(&name, &armoured)?;
+    for target in targets {
+        target.signature(&name, armoured.as_bytes())?;
+    }
     write_replacing(&staging.join(name), armoured.as_bytes(), 0o600)?;
     write_replacing(&staging.join(SEAL_NAME), &seal, 0o600)?;
     Ok(Described { id: BundleId::of(&seal), seal, size })
 }
 
-fn predicate(vault: &Vault, plan: &Plan<'_>, content: &Content, volume: VolumeName) -> Result<Predicate, ExportError> {
+fn predicate(
+    vault: &Vault,
+    plan: &Plan<'_>,
+    content: &Content,
+    volumes: &[VolumeDone],
+) -> Result<Predicate, ExportError> {
     let tag = |site: &&gapvault_formats::policy::Site| site.label_key.tag(&plan.nonce, &plan.request.tent);
     let mut destinations: Vec<_> = plan.sites.iter().map(tag).collect();
     destinations.sort_unstable();
     let count = |role| plan.recipients(role).len() as u64;
-    let stream = StreamLayout { length: padding::padded(content.stream), pack: plan.request.options.pack_size };
+    let stream = StreamLayout { length: padding::padded(content.stream), pack: plan.pack_size };
     Ok(Predicate {
         format: FORMAT,
         label: plan.label.clone(),
@@ -83,11 +121,18 @@ fn predicate(vault: &Vault, plan: &Plan<'_>, content: &Content, volume: VolumeNa
         suite: Suite::X25519,
         stanzas: Stanzas { catalogue: count(Role::Auditor) + 1, keys: count(Role::Member), index: 1, pack: 1 },
         stream,
-        volumes: vec![Volume { name: volume, packs: vec![(0, stream.packs())] }],
-        parity: None,
+        volumes: volumes.iter().map(|v| Volume { name: v.name.clone(), packs: ranges(&v.packs) }).collect(),
+        parity: parity(volumes),
         builds_on: Vec::new(),
         supersedes: None,
     })
+}
+
+/// What the seal says of parity: the groups in the order of their parity packs.
+fn parity(volumes: &[VolumeDone]) -> Option<Parity> {
+    let groups: Vec<_> = volumes.iter().flat_map(|volume| volume.groups.iter().cloned()).collect();
+    let placed = volumes.iter().map(|v| Volume { name: v.name.clone(), packs: ranges(&v.parity()) }).collect();
+    (!groups.is_empty()).then_some(Parity { groups, volumes: placed })
 }
 
 fn write_catalogue(

@@ -1,20 +1,43 @@
 //! Why an export fails.
 
-use crate::bundle::RoomError;
-use crate::error::{FsError, explain};
+use crate::bundle::{RoomError, room};
+use crate::error::{Explain, FsError, Kind, explain};
+use crate::held::HeldError;
+use crate::media::ProbeError;
+use crate::observe::Observer;
 use crate::vault::VaultError;
 use gapvault_formats::agefile::AgeError;
 use gapvault_formats::catalogue::CatalogueError;
-use gapvault_formats::ids::MediumDigest;
+use gapvault_formats::ids::{BundleId, MediumDigest};
 use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
-use gapvault_formats::names::{NameError, PersonName, TentName};
-use gapvault_formats::relpath::PathError;
+use gapvault_formats::names::{ArtifactRef, Label, NameError, PersonName, TentName, VolumeName};
+use gapvault_formats::parity::ParityError;
+use gapvault_formats::relpath::{PathError, RelPath};
 use gapvault_formats::seal::SealError;
 use gapvault_formats::tree::TreeError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Why nothing was exported. The medium holds nothing of it, and the source was never touched.
+/// Why a medium can't be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("medium {}: {source}", medium.display())]
+pub struct MediumError {
+    /// Its top folder.
+    pub medium: PathBuf,
+    /// What failed.
+    pub source: FsError,
+}
+
+impl Explain for MediumError {
+    fn kind(&self) -> Kind {
+        Kind::Medium
+    }
+    fn hint(&self) -> Option<String> {
+        self.source.hint().or(Some("check that the medium is still connected".to_owned()))
+    }
+}
+
+/// Why no bundle was made. The source was never touched. Unless it is [`ExportError::Unfinished`], media hold nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The vault failed.
@@ -33,9 +56,124 @@ pub enum ExportError {
         /// What was written.
         expected: MediumDigest,
     },
+    /// A medium can't be read or written.
+    #[error(transparent)]
+    Medium(#[from] MediumError),
+    /// A file of the bundle would be too large for a medium or for this process.
+    #[error("{} holds files of at most {} here, a pack has up to {}", path.display(), room::size(*limit), room::size(*needed))]
+    FileLimit {
+        /// Where.
+        path: PathBuf,
+        /// Bytes of the largest file.
+        limit: u64,
+        /// Bytes of a pack.
+        needed: u64,
+    },
+    /// Something else is mounted where the medium was, or nothing.
+    #[error("medium {} is not there any more", medium.display())]
+    Pulled {
+        /// Its top folder.
+        medium: PathBuf,
+    },
+    /// A medium can't be looked at.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// It would not fit.
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// It would not fit on all media together.
+    #[error("the media have room for {} together, up to {} are needed", room::size(*room), room::size(*needed))]
+    TooSmall {
+        /// Bytes of room.
+        room: u64,
+        /// Bytes needed.
+        needed: u64,
+    },
+    /// No medium has room for one more pack.
+    #[error("the media are full")]
+    Full,
+    /// A volume that does not hold a single pack.
+    #[error("a volume must hold {} at least: one pack, its parity, and what describes the bundle", room::size(*volume_size))]
+    VolumeTooSmall {
+        /// Bytes that would do.
+        volume_size: u64,
+    },
+    /// One medium given twice.
+    #[error("{} is given twice", path.display())]
+    Twice {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The next medium was not put in.
+    #[error("the medium for volume {wanted} was not put in at {}", path.display())]
+    NoChange {
+        /// Which volume.
+        wanted: VolumeName,
+        /// Where it was waited for.
+        path: PathBuf,
+    },
+    /// A spare volume can't be had like this.
+    #[error("a spare volume needs at least two media that are in together, and those that an export went to before")]
+    NotSpare,
+    /// The source of an export that goes on is not what it was.
+    #[error("export {label} can't go on: the source has changed since: {}", list(paths))]
+    SourceChanged {
+        /// Which export.
+        label: Label,
+        /// What is not as it was: the first of them, in order.
+        paths: Vec<RelPath>,
+    },
+    /// The same artifact was begun in another way.
+    #[error("export {label} of {artifact} is not finished, and it was begun with other paths or options")]
+    OtherUnfinished {
+        /// Which export.
+        label: Label,
+        /// What it is of.
+        artifact: ArtifactRef,
+    },
+    /// A chunk is not coded as it was when the export began.
+    #[error("this version of gapvault codes the content in another way than the one that began the export")]
+    OtherCoding,
+    /// It broke off, and can go on.
+    #[error("{error}; {kept} written packs are kept")]
+    Unfinished {
+        /// Why.
+        error: Box<ExportError>,
+        /// How many packs need not be written again.
+        kept: usize,
+    },
+    /// The bundle is made and logged, and a medium of it did not get its seal.
+    #[error("bundle {bundle} is exported, but a medium did not get its seal: {error}")]
+    SealMissing {
+        /// Which bundle.
+        bundle: BundleId,
+        /// Why.
+        error: Box<ExportError>,
+    },
+    /// Nothing is known of how it was made.
+    #[error("bundle {bundle} can't be made again: {fault}")]
+    NotAgain {
+        /// Which bundle.
+        bundle: BundleId,
+        /// Why.
+        fault: &'static str,
+    },
+    /// No such volume.
+    #[error("bundle {bundle} has no volume {volume} (it has: {known})")]
+    NoVolume {
+        /// Which bundle.
+        bundle: BundleId,
+        /// Which volume.
+        volume: VolumeName,
+        /// Those that it has.
+        known: String,
+    },
+    /// The vault's copy of a bundle can't be used.
+    #[error(transparent)]
+    Held(#[from] HeldError),
+    /// What would be written is not of the format.
+    #[error(transparent)]
+    Parity(#[from] ParityError),
     /// Something in the source can't be exported.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -131,11 +269,60 @@ pub enum ExportError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The work was stopped.
-    #[error("interrupted: nothing was exported")]
+    #[error("interrupted: no bundle was made")]
     Interrupted,
 }
 
-explain!(ExportError, pass: [Vault, Fs, Room, Source], {
+fn list(paths: &[RelPath]) -> String {
+    crate::error::visible(&paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+/// For observers that ask to stop.
+pub(super) trait Interruption {
+    /// An error if the work should stop.
+    fn interruption(&self) -> Result<(), ExportError>;
+}
+
+impl Interruption for dyn Observer + '_ {
+    fn interruption(&self) -> Result<(), ExportError> {
+        if self.cancelled() { Err(ExportError::Interrupted) } else { Ok(()) }
+    }
+}
+
+impl ExportError {
+    /// What failed on a medium.
+    pub(super) fn medium(medium: &Path, source: FsError) -> Self {
+        Self::Medium(MediumError { medium: medium.to_owned(), source })
+    }
+
+    /// Whether the same command could come further at another time: nothing is wrong with the source.
+    pub(super) fn is_passing(&self) -> bool {
+        !matches!(self, Self::Source(_) | Self::SourceChanged { .. } | Self::Coding { .. } | Self::OtherCoding)
+    }
+}
+
+const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
+
+explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
+    Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
+    Self::Pulled { .. } => (Medium, Some("put it in again")),
+    Self::TooSmall { .. } => (Medium, Some("add a medium with another --to, or start all the same with --overcommit: content mostly gets smaller")),
+    Self::Full => (Medium, Some("the same command with one more --to goes on there")),
+    Self::VolumeTooSmall { .. } => (Usage, Some("use larger volumes, or smaller packs (`--pack-size`)")),
+    Self::Twice { .. } => (Usage, None),
+    Self::NoChange { .. } => (Incomplete, Some("run it on a terminal, or have a command change the medium (`--next-medium`)")),
+    Self::NotSpare => (Usage, Some("`--parity` works with one medium and with media that are swapped")),
+    Self::SourceChanged { .. } => (Other, Some("put it back as it was, or begin anew with --restart")),
+    Self::OtherUnfinished { .. } => (Usage, Some("finish it with the command that began it, or give it up with --restart")),
+    Self::OtherCoding => (Other, Some("go on with that version, or begin anew with --restart")),
+    Self::Unfinished { error, .. } => (error.kind(), match **error {
+        Self::Full => Some("the same command with one more --to goes on where this one stopped"),
+        Self::ReadBack { .. } => Some("this medium does not keep what is written to it (worn out, or smaller than it says): give the same command another one, and it goes on"),
+        _ => Some(GO_ON),
+    }),
+    Self::SealMissing { error, .. } => (error.kind(), Some("put it in again and run `gapvault export --again BUNDLE --to MEDIUM`")),
+    Self::NotAgain { .. } => (Other, Some("export it anew")),
+    Self::NoVolume { .. } => (Usage, None),
     Self::NoTent { .. } => (Refused, Some("`gapvault tent new TENT` makes one")),
     Self::NotAnExporter { .. } => (Refused, Some("`gapvault tent new TENT` in this vault makes its own person an exporter")),
     Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
@@ -149,6 +336,7 @@ explain!(ExportError, pass: [Vault, Fs, Room, Source], {
     Self::Memory { .. } => (Usage, Some("use smaller packs (`--pack-size`), or give it more")),
     Self::Coding { .. } => (Other, Some("this machine's memory may be faulty: test it before exporting again")),
     Self::Catalogue(_) => (Usage, None),
+    Self::Parity(_) |
     Self::Age(_) | Self::Index(_) | Self::Seal(_) | Self::Name(_) | Self::Interrupted => (Other, None),
 });
 
@@ -237,6 +425,12 @@ pub enum SourceError {
         /// Where.
         path: PathBuf,
     },
+    /// A file that was not there when the export began.
+    #[error("file {file} of the source was not there when the export began")]
+    New {
+        /// Its number, in the order of the catalogue.
+        file: usize,
+    },
     /// Too many entries.
     #[error("over {} files, folders and links", limits::ENTRIES)]
     TooMany,
@@ -244,7 +438,7 @@ pub enum SourceError {
 
 explain!(SourceError, pass: [Fs], {
     Self::Link { .. } => (Usage, Some("--follow-links exports what links point to instead")),
-    Self::Changed { .. } => (Other, Some("export again when nobody writes to it any more")),
+    Self::Changed { .. } | Self::New { .. } => (Other, Some("export again when nobody writes to it any more")),
     Self::Name { .. } | Self::NotUtf8 { .. } | Self::Twice { .. } => (Usage, Some("rename it, or export a folder of its own")),
     Self::Vault { .. } | Self::Medium { .. } => (Usage, Some("name what should be exported, and nothing around it")),
     Self::Mode { .. } => (Usage, Some("chmod it to plain permissions")),

@@ -1,28 +1,48 @@
-//! Exporting: files become chunks, chunks a stream, the stream packs on a medium, described and sealed.
+//! Exporting: files become chunks, chunks a stream, the stream packs on media, described and sealed.
+//!
+//! [`prepare`] looks at everything and writes nothing but little files to try the media; [`Prepared::run`] does what it
+//! says. [`export`] is both. What breaks off goes on with the same request: see [`ExportError::Unfinished`].
 
+mod again;
 mod describe;
 mod error;
+mod journal;
+mod leftovers;
+mod likely;
 mod pack;
 mod pipeline;
+mod prepare;
+mod prove;
 mod read;
+mod regenerate;
+mod resume;
+mod run;
 mod shape;
+mod shares;
 mod source;
 mod target;
+mod unfinished;
+mod volumes;
 mod work;
 
-pub use self::error::{ExportError, SourceError};
-use crate::bundle::check_room;
-use crate::observe::{Event, Observer, Phase};
-use crate::vault::{Vault, random};
+pub use self::again::{Again, again};
+use self::error::Interruption;
+pub use self::error::{ExportError, MediumError, SourceError};
+pub use self::prepare::{GoesOn, MediaPlan, PlannedVolume, Prepared, prepare};
+pub use self::unfinished::{UnfinishedExport, drop_unfinished, unfinished};
+pub use self::volumes::{Changer, NoChanger};
+use crate::observe::Observer;
+use crate::vault::Vault;
 use gapvault_formats::agefile::{Identity, Recipient};
 use gapvault_formats::catalogue::{Provenance, Reader, Role};
-use gapvault_formats::custody::{self, ExportBegun, Exported, Moved};
-use gapvault_formats::ids::{Nonce, TentKey, to_hex};
-use gapvault_formats::names::{ArtifactRef, Label, TentName};
-use gapvault_formats::policy::{Policy, Site};
+use gapvault_formats::custody::Exported;
+use gapvault_formats::ids::{Nonce, TentKey};
+use gapvault_formats::names::{ArtifactRef, Label, TentName, VolumeName};
+use gapvault_formats::policy::Site;
 use gapvault_formats::time::Time;
-use gapvault_formats::{limits, padding};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What to export, and to where.
 #[derive(Clone, Debug)]
@@ -33,8 +53,8 @@ pub struct ExportRequest {
     pub paths: Vec<PathBuf>,
     /// The compartment.
     pub tent: TentName,
-    /// The medium's top folder.
-    pub medium: PathBuf,
+    /// Where it goes.
+    pub media: Media,
     /// Where the artifact comes from.
     pub provenance: Provenance,
     /// For how many seconds the bundle may be imported.
@@ -58,8 +78,54 @@ pub struct ExportOptions {
     pub follow_links: bool,
     /// Whether every file is read again from the medium before it gets its name.
     pub read_back: bool,
-    /// Whether to start although the worst case does not fit on the medium.
+    /// Whether to start although the worst case does not fit on the media.
     pub overcommit: bool,
+    /// What the bundle can be mended with.
+    pub parity: Parity,
+    /// Whether an unfinished export of the same artifact is given up instead of gone on with.
+    pub restart: bool,
+}
+
+/// The media of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// In at the same time; the top folder of each. Each is a volume.
+    Together(Vec<PathBuf>),
+    /// Put in one after the other at one place.
+    Swapped {
+        /// Their top folder.
+        path: PathBuf,
+        /// The most bytes that a volume takes of each.
+        volume_size: u64,
+    },
+}
+
+impl Media {
+    /// The folders where they are.
+    fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::Together(paths) => paths,
+            Self::Swapped { path, .. } => std::slice::from_ref(path),
+        }
+    }
+}
+
+/// How volumes come to their media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Spanning {
+    Together,
+    Swapped { volume_size: u64 },
+}
+
+/// What a bundle can be mended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Parity {
+    /// Nothing.
+    None,
+    /// On each medium, parity packs for this many of a hundred packs, rounded up: 1 to 100.
+    Percent(u8),
+    /// As many parity packs as it takes to lose any one medium.
+    SpareVolume,
 }
 
 impl ExportOptions {
@@ -80,16 +146,27 @@ pub enum Proof {
 }
 
 /// What was exported.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// What the log says of the bundle.
     pub exported: Exported,
-    /// Where it stands on the medium.
-    pub path: PathBuf,
+    /// The volumes, in order.
+    pub volumes: Vec<Written>,
     /// What reading it again has shown.
     pub proof: Proof,
     /// How many packs it has.
     pub packs: u64,
+    /// How many of them an earlier run had written.
+    pub kept: u64,
+    /// How many parity packs it has.
+    pub parity_packs: u64,
+    /// What its content came to; `None` where it was not read: all that was missing was a seal on a medium, or a volume.
+    pub figures: Option<Figures>,
+}
+
+/// What the content of a bundle came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
     /// Bytes of the content, coded.
     pub coded: u64,
     /// Bytes of zeros behind it, which hide its exact length.
@@ -100,12 +177,34 @@ pub struct Outcome {
     pub unique_chunks: u64,
 }
 
+/// A volume that was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Its name.
+    pub name: VolumeName,
+    /// Where its medium was.
+    pub medium: PathBuf,
+    /// Where the bundle stands on it.
+    pub path: PathBuf,
+    /// Packs and parity packs on it.
+    pub packs: u64,
+    /// Parity packs among them.
+    pub parity_packs: u64,
+    /// Bytes of packs that were written to it now.
+    pub bytes: u64,
+    /// How long its writer was busy with them.
+    pub busy: Duration,
+    /// Whether it has the seal. Of media that were swapped, the last has.
+    pub sealed: bool,
+}
+
 /// Everything that is settled before the first byte is read.
 struct Plan<'a> {
     request: &'a ExportRequest,
     sites: Vec<&'a Site>,
     readers: Vec<Reader>,
     shape: shape::Shape,
+    pack_size: u64,
     created: Time,
     expires: Time,
     number: u64,
@@ -116,162 +215,17 @@ struct Plan<'a> {
     identity: Identity,
 }
 
-/// Exports to a new bundle on the medium.
+/// Exports to a new bundle, or goes on with one that broke off.
 ///
-/// The seal comes last: until it stands on the medium there is no bundle there. When this fails, what was written is
-/// removed; killed, the next export to the same medium removes it.
-pub fn export(vault: &mut Vault, request: &ExportRequest, observer: &dyn Observer) -> Result<Outcome, ExportError> {
-    let policy = vault.policy().clone();
-    let tent = policy.tent(&request.tent).ok_or_else(|| no_tent(&policy, &request.tent))?;
-    let person = &vault.card().person;
-    if !tent.exporters.contains(person) {
-        return Err(ExportError::NotAnExporter { person: person.clone(), tent: request.tent.clone() });
-    }
-    check_options(request)?;
-    let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
-    let shape = shape::Shape::new(request.options).map_err(too_little)?;
-    target::check(&request.medium)?;
-    request.provenance.check()?;
-    let readers = |names: &[_], role| -> Vec<(&Site, Role)> {
-        policy.sites.iter().filter(|s| names.contains(&s.name)).map(|s| (s, role)).collect()
-    };
-    let sites = [readers(&tent.members, Role::Member), readers(&tent.auditors, Role::Auditor)].concat();
-    if sites.iter().all(|(site, _)| site.name == vault.card().site) {
-        return Err(ExportError::NoDestination { tent: request.tent.clone() });
-    }
-    if sites.len() > limits::DESTINATIONS {
-        return Err(ExportError::TooManyDestinations { tent: request.tent.clone() });
-    }
-
-    observer.event(Event::Begin { phase: Phase::Walk, total: 0, medium: None });
-    let source = source::walk(&request.paths, &request.medium, request.options.follow_links, observer)?;
-    observer.event(Event::End { medium: None });
-    check_size(request, source.bytes)?;
-    target::clear_leftovers(vault, &request.medium)?;
-
-    let created = vault.clock().now();
-    let seconds = request.valid_for;
-    let expires = created.plus(seconds).filter(|_| seconds > 0).ok_or(ExportError::Validity { seconds })?;
-    let plan = Plan {
-        request,
-        readers: sites.iter().map(|(site, role)| reader(site, *role)).collect(),
-        sites: sites.into_iter().map(|(site, _)| site).collect(),
-        shape,
-        created,
-        expires,
-        number: next_number(vault, &request.tent),
-        label: format!("{}-{}", created.compact_date(), &to_hex(&random()?)[..12]).parse()?,
-        nonce: Nonce::from_bytes(random()?),
-        tent_key: vault.tent_key(&request.tent)?,
-        identity: Identity::generate(),
-    };
-    // Reserved before anything is written: a number is never used twice, whatever happens.
-    let (tent, number, label) = (request.tent.clone(), plan.number, plan.label.clone());
-    vault.record(custody::Event::ExportBegun(ExportBegun { tent, number, label: label.clone() }))?;
-    let written = target::Target::create(&request.medium, &label, request.options.read_back)
-        .map_err(ExportError::from)
-        .and_then(|target| write(vault, &plan, &source, target, observer));
-    if written.is_err() {
-        // What matters is the first error; a medium that is gone can't be cleared.
-        let _ = target::abandon(vault, &request.medium, &label);
-    }
-    written
-}
-
-fn write(
+/// The seal comes last: until it stands on a medium there is no bundle there. When this fails, what was written is kept
+/// for the same request to go on with, or removed if there is nothing to go on with.
+pub fn export(
     vault: &mut Vault,
-    plan: &Plan<'_>,
-    source: &source::Source,
-    mut target: target::Target,
+    request: &ExportRequest,
+    changer: &dyn Changer,
     observer: &dyn Observer,
 ) -> Result<Outcome, ExportError> {
-    observer.event(Event::Begin { phase: Phase::Export, total: source.bytes, medium: None });
-    let content = pipeline::run(plan, source, &mut target, observer)?;
-    observer.event(Event::End { medium: None });
-
-    let staging = vault.stage(plan.label.as_str())?;
-    let described = describe::describe(vault, plan, source, &content, staging.path(), &mut target);
-    let described =
-        match described.and_then(|d| if observer.cancelled() { Err(ExportError::Interrupted) } else { Ok(d) }) {
-            Ok(described) => described,
-            Err(error) => {
-                staging.discard()?;
-                return Err(error);
-            }
-        };
-    let moved =
-        Moved { artifact: plan.request.artifact.clone(), files: source.totals().files, bytes: source.totals().bytes };
-    let own = &vault.card().site;
-    let destinations = plan.sites.iter().map(|s| s.name.clone()).filter(|name| name != own).collect();
-    let exported = Exported {
-        bundle: described.id,
-        label: plan.label.clone(),
-        tent: plan.request.tent.clone(),
-        number: plan.number,
-        created: plan.created,
-        expires: plan.expires,
-        destinations,
-        artifacts: vec![moved],
-        size: described.size,
-    };
-    staging.place(&described.id)?;
-    vault.record(custody::Event::Exported(Box::new(exported.clone())))?;
-    // The last rename makes it a bundle.
-    target.seal(&described.seal)?;
-    Ok(Outcome {
-        exported,
-        path: target.path().to_owned(),
-        proof: target.proof(),
-        packs: content.packs.len() as u64,
-        coded: content.stream,
-        padding: padding::padded(content.stream) - content.stream,
-        chunks: content.references(),
-        unique_chunks: content.rows.len() as u64,
-    })
-}
-
-fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
-    let known: Vec<_> = policy.tents.iter().map(|tent| tent.name.to_string()).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    ExportError::NoTent { tent: tent.clone(), known }
-}
-
-fn check_options(request: &ExportRequest) -> Result<(), ExportError> {
-    let pack_size = request.options.pack_size;
-    let range = limits::PACK_STREAM_MIN..=limits::PACK_STREAM_MAX;
-    if range.contains(&pack_size) && pack_size.is_multiple_of(limits::PACK_STREAM_MIN) {
-        Ok(())
-    } else {
-        Err(ExportError::PackSize { pack_size })
-    }
-}
-
-/// Whether the worst case fits: nothing is saved by coding, everything is padded.
-fn check_size(request: &ExportRequest, bytes: u64) -> Result<(), ExportError> {
-    let stream = padding::padded(bytes);
-    let pack_size = request.options.pack_size;
-    let packs = stream.div_ceil(pack_size);
-    if packs > limits::PACKS {
-        return Err(ExportError::TooLarge { bytes, pack_size });
-    }
-    if request.options.overcommit {
-        return Ok(());
-    }
-    // age adds 16 bytes a 64 KiB block and a header a pack; index and catalogue stay below a thousandth.
-    let worst = stream + stream / 4096 + packs * 1024 + stream / 1000 + (1 << 20);
-    Ok(check_room(&request.medium, worst)?)
-}
-
-fn reader(site: &Site, role: Role) -> Reader {
-    Reader { site: site.name.clone(), role, recipient: site.recipient.clone(), card: site.card }
-}
-
-fn next_number(vault: &Vault, tent: &TentName) -> u64 {
-    let used = vault.log().iter().filter_map(|entry| match &entry.event {
-        custody::Event::ExportBegun(begun) if begun.tent == *tent => Some(begun.number),
-        _ => None,
-    });
-    used.max().unwrap_or(0).saturating_add(1)
+    prepare(vault, request, observer)?.run(vault, changer, observer)
 }
 
 impl Plan<'_> {

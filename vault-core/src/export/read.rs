@@ -30,6 +30,8 @@ pub(super) enum What {
         task: Arc<FileTask>,
         /// Which chunk of its file.
         part: u64,
+        /// Where in it, in bytes.
+        at: u64,
         /// Whether it is the last of its file.
         last: bool,
     },
@@ -183,13 +185,14 @@ impl Large {
         if !read.map_err(FsError::at("can't read", &self.source.path))? {
             return Err(SourceError::Changed { path: self.source.path.clone() }.into());
         }
+        let at = self.source.state.size - self.left;
         self.left -= plain.len() as u64;
         self.part += 1;
         let last = self.left == 0;
         if last {
             expect_unchanged(&self.source, &self.file)?;
         }
-        Ok(What::Chunk { task: self.task.clone(), part: self.part - 1, last })
+        Ok(What::Chunk { task: self.task.clone(), part: self.part - 1, at, last })
     }
 }
 
@@ -221,7 +224,7 @@ impl Small {
 }
 
 /// Opens a file that is as it was when it was looked at.
-fn open(source: &SourceFile) -> Result<File, ExportError> {
+pub(super) fn open(source: &SourceFile) -> Result<File, ExportError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(&source.path, flags, Mode::empty()).map_err(std::io::Error::from);
     let file = File::from(opened.map_err(FsError::at("can't read", &source.path))?);
@@ -263,7 +266,7 @@ impl Ahead {
     }
 }
 
-fn expect_unchanged(source: &SourceFile, file: &File) -> Result<(), ExportError> {
+pub(super) fn expect_unchanged(source: &SourceFile, file: &File) -> Result<(), ExportError> {
     let unchanged = source.state.is_that_of(file).map_err(FsError::at("can't look at", &source.path))?;
     if unchanged { Ok(()) } else { Err(SourceError::Changed { path: source.path.clone() }.into()) }
 }

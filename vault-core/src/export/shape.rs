@@ -26,12 +26,14 @@ const WORKER: u64 = 4 * LONGEST as u64;
 impl Shape {
     /// What `options` ask for, made smaller until it fits in their memory: fewer places first, then packs, then threads.
     /// The error is the least that would do.
-    pub(super) fn new(options: ExportOptions) -> Result<Self, u64> {
+    pub(super) fn new(options: ExportOptions, media: usize) -> Result<Self, u64> {
         let threads = options.threads.max(1);
         // Sealing is a fourth of the work, and each seals a pack of his own; one pack fills meanwhile, one is written.
         // One thread hashes as fast as four of them do everything.
         let fourth = threads.div_ceil(4);
-        let mut shape = Self { threads, places: 2 * threads + 2, packs: 2 + fourth, lanes: fourth };
+        // Each further medium has one that is written.
+        let packs = 1 + fourth + media.max(1);
+        let mut shape = Self { threads, places: 2 * threads + 2, packs, lanes: fourth };
         let Some(most) = options.memory else { return Ok(shape) };
         while shape.memory(options.pack_size) > most {
             if shape.places > shape.threads + 2 {
@@ -57,27 +59,37 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Parity;
     use super::*;
 
     fn options(threads: usize, memory: Option<u64>) -> ExportOptions {
         let pack_size = ExportOptions::PACK_SIZE;
-        ExportOptions { threads, pack_size, memory, follow_links: false, read_back: true, overcommit: false }
+        ExportOptions {
+            threads,
+            pack_size,
+            memory,
+            follow_links: false,
+            read_back: true,
+            overcommit: false,
+            parity: Parity::None,
+            restart: false,
+        }
     }
 
     #[test]
     fn two_threads_take_less_than_what_is_promised() {
-        let shape = Shape::new(options(2, None)).unwrap();
+        let shape = Shape::new(options(2, None), 1).unwrap();
         assert!(shape.memory(ExportOptions::PACK_SIZE) < 330 << 20, "{shape:?}");
     }
 
     #[test]
     fn memory_bounds_the_shape_down_to_the_least_that_works() {
         for most in (200..2000).step_by(50) {
-            match Shape::new(options(16, Some(most << 20))) {
+            match Shape::new(options(16, Some(most << 20)), 1) {
                 Ok(shape) => assert!(shape.memory(ExportOptions::PACK_SIZE) <= most << 20),
                 Err(least) => {
                     assert!(least > most << 20);
-                    let shape = Shape::new(options(16, Some(least))).unwrap();
+                    let shape = Shape::new(options(16, Some(least)), 1).unwrap();
                     assert_eq!(shape, Shape { threads: 1, places: 3, packs: 2, lanes: 1 });
                 }
             }

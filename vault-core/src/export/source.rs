@@ -7,6 +7,7 @@ use gapvault_formats::catalogue::Totals;
 use gapvault_formats::limits;
 use gapvault_formats::relpath::{LinkTarget, RelPath};
 use gapvault_formats::tree::TreeOrder;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -50,6 +51,36 @@ enum Place {
     /// Below the base of this number, by the path that it has in the artifact.
     Below(u32),
     At(Box<Path>),
+}
+
+/// What an entry was when an export began, to be compared when it goes on later. What a restart of the machine may
+/// change of it is left out; what stamps don't show, the chunks' ids do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stamp {
+    pub(super) path: RelPath,
+    kind: StampKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum StampKind {
+    Folder { mode: u32 },
+    Link { target: String },
+    File { mode: u32, size: u64, modified: (i64, i64) },
+}
+
+impl Entry {
+    /// Its stamp.
+    pub(super) fn stamp(&self) -> Stamp {
+        let kind = match &self.kind {
+            Kind::Folder { mode } => StampKind::Folder { mode: *mode },
+            Kind::Link { target } => StampKind::Link { target: target.as_str().to_owned() },
+            Kind::File(FileSource { mode, state, .. }) => {
+                StampKind::File { mode: *mode, size: state.size, modified: state.modified }
+            }
+        };
+        Stamp { path: self.path.clone(), kind }
+    }
 }
 
 /// A file to be read.
@@ -99,6 +130,29 @@ impl Source {
         })
     }
 
+    /// The first entries that are not as `stamps` say, by their paths, at most `most` of them.
+    pub(super) fn changes(&self, stamps: &[Stamp], most: usize) -> Vec<RelPath> {
+        let now = self.entries.iter().map(Entry::stamp);
+        let mut now = now.peekable();
+        let mut then = stamps.iter().peekable();
+        let mut changed = Vec::new();
+        while changed.len() < most {
+            // Both are in tree order.
+            let path = match (now.peek(), then.peek()) {
+                (None, None) => break,
+                (Some(new), None) => new.path.clone(),
+                (None, Some(old)) => old.path.clone(),
+                (Some(new), Some(old)) => new.path.clone().min(old.path.clone()),
+            };
+            let new = now.next_if(|stamp| stamp.path == path);
+            let old = then.next_if(|stamp| stamp.path == path);
+            if new.as_ref() != old {
+                changed.push(path);
+            }
+        }
+        changed
+    }
+
     /// How many there are of each.
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals { artifacts: 1, bytes: self.bytes, ..Totals::default() };
@@ -115,21 +169,24 @@ impl Source {
 
 /// Looks at everything below `paths`. One folder alone is the root; otherwise each path stands in the root by its name.
 ///
-/// Neither a vault nor `medium` may be among it: both could only be there by mistake.
+/// Neither a vault nor one of `media` may be among it: both could only be there by mistake.
 pub(super) fn walk(
     paths: &[PathBuf],
-    medium: &Path,
+    media: &[&Path],
     follow: bool,
     observer: &dyn Observer,
 ) -> Result<Source, SourceError> {
-    let medium = identity(&std::fs::metadata(medium).map_err(FsError::at("can't look at", medium))?);
+    let identity_of = |medium: &&Path| -> Result<_, FsError> {
+        Ok(identity(&std::fs::metadata(medium).map_err(FsError::at("can't look at", medium))?))
+    };
+    let media = media.iter().map(identity_of).collect::<Result<Vec<_>, _>>()?;
     for path in paths {
         let real = path.canonicalize().map_err(FsError::at("can't find", path))?;
         if let Some(vault) = real.ancestors().find(|folder| is_vault(folder)) {
             return Err(SourceError::Vault { path: vault.to_owned() });
         }
     }
-    let mut walk = Walk { entries: Vec::new(), bytes: 0, bases: Vec::new(), medium, follow, observer };
+    let mut walk = Walk { entries: Vec::new(), bytes: 0, bases: Vec::new(), media, follow, observer };
     match paths {
         [one] if one.is_dir() => {
             walk.bases.push(one.clone());
@@ -165,7 +222,7 @@ struct Walk<'a> {
     bytes: u64,
     /// The last is the base of what is walked.
     bases: Vec<PathBuf>,
-    medium: (u64, u64),
+    media: Vec<(u64, u64)>,
     follow: bool,
     observer: &'a dyn Observer,
 }
@@ -179,7 +236,7 @@ impl Walk<'_> {
         above: &mut Vec<(u64, u64)>,
     ) -> Result<(), SourceError> {
         let own = identity(&std::fs::metadata(folder).map_err(FsError::at("can't look at", folder))?);
-        if own == self.medium {
+        if self.media.contains(&own) {
             return Err(SourceError::Medium { path: folder.to_owned() });
         }
         if is_vault(folder) {

@@ -1,8 +1,9 @@
 //! The workers: each chunk gets its id and its slot, is coded if it is new, and goes to the lanes.
 
-use super::pack::{FullPack, PackStream, SealedPack};
+use super::pack::{FullPack, Origin, PackStream};
 use super::pipeline::{Chunks, FileContent};
 use super::read::{FilePart, FileState, FileTask, What, Work};
+use super::shares::Shares;
 use super::source::Source;
 use super::{ExportError, Plan};
 use crate::bundle::ChunkRow;
@@ -25,7 +26,7 @@ pub(super) struct Shared<'a> {
     /// Every chunk id seen so far, in the order in which workers came upon them.
     pub(super) slots: Mutex<HashMap<ChunkId, u32>>,
     pub(super) stream: Lane<Coded, PackStream<'a>>,
-    pub(super) to_medium: crossbeam_channel::Sender<SealedPack>,
+    pub(super) to_media: &'a Shares,
     pub(super) files: Mutex<Vec<FileContent>>,
     pub(super) observer: &'a dyn Observer,
 }
@@ -34,6 +35,7 @@ pub(super) struct Shared<'a> {
 pub(super) struct NewChunk {
     slot: u32,
     row: ChunkRow,
+    origin: Origin,
 }
 
 /// What goes to the stream.
@@ -55,12 +57,12 @@ pub(super) fn work(
     while let Some(Work { number, plain, coded, what }) = stop.receive(works) {
         let bytes = plain.len() as u64;
         match what {
-            What::Chunk { task, part, last } => worker.chunk(number, plain, coded, &task, part, last)?,
+            What::Chunk { task, part, at, last } => worker.chunk(number, plain, coded, &task, (part, at, last))?,
             What::Files(files) => worker.files(number, plain, coded, &files)?,
             What::End => worker.append(number, Coded::End)?,
         }
         for pack in worker.full.drain(..) {
-            stop.send(&shared.to_medium, pack.seal()?);
+            shared.to_media.push(pack.seal()?);
         }
         shared.observer.event(Event::Advance { bytes, medium: None });
     }
@@ -84,10 +86,9 @@ impl Worker<'_, '_> {
         plain: Vec<u8>,
         mut coded: Vec<u8>,
         task: &FileTask,
-        part: u64,
-        last: bool,
+        (part, at, last): (u64, u64, bool),
     ) -> Result<(), ExportError> {
-        let (slot, new) = self.code(&plain, &mut coded, task.index)?;
+        let (slot, new) = self.code(&plain, &mut coded, (task.index, at))?;
         self.append(number, Coded::Chunks(new.into_iter().collect(), coded))?;
         task.lane.submit(part, FilePart { plain, slot, last }, |state, part| {
             state.hasher.update(&part.plain);
@@ -117,7 +118,7 @@ impl Worker<'_, '_> {
         for (index, length) in files {
             let (bytes, after) = rest.split_at(*length);
             rest = after;
-            let (slot, new) = self.code(bytes, &mut small, *index)?;
+            let (slot, new) = self.code(bytes, &mut small, (*index, 0))?;
             if let Some(new) = new {
                 coded.extend_from_slice(&small);
                 all_new.push(new);
@@ -135,7 +136,12 @@ impl Worker<'_, '_> {
     }
 
     /// The slot of a chunk; if it is the first of its kind, it is coded into `coded` (cleared first).
-    fn code(&mut self, plain: &[u8], coded: &mut Vec<u8>, file: usize) -> Result<(u32, Option<NewChunk>), ExportError> {
+    fn code(
+        &mut self,
+        plain: &[u8],
+        coded: &mut Vec<u8>,
+        (file, at): (usize, u64),
+    ) -> Result<(u32, Option<NewChunk>), ExportError> {
         let id = self.shared.plan.tent_key.chunk_id(plain);
         let (slot, is_new) = self.shared.slot(id);
         if !is_new {
@@ -145,7 +151,9 @@ impl Worker<'_, '_> {
             let path = self.shared.source.files().nth(file).map(|f| f.path).unwrap_or_default();
             ExportError::Coding { path, source }
         })?;
-        Ok((slot, Some(NewChunk { slot, row: row(id, coding, coded.len(), plain.len()) })))
+        let row = row(id, coding, coded.len(), plain.len());
+        // The format has fewer files than that.
+        Ok((slot, Some(NewChunk { slot, row, origin: Origin { file: file as u32, at } })))
     }
 
     /// Hands coded chunks, or that there are no more, to the stream.
@@ -157,10 +165,10 @@ impl Worker<'_, '_> {
                 Coded::End => return stream.finish(full),
             };
             let mut rest = coded.as_slice();
-            for NewChunk { slot, row } in chunks {
+            for NewChunk { slot, row, origin } in chunks {
                 let (bytes, after) = rest.split_at(row.stored as usize);
                 rest = after;
-                stream.append(slot, row, bytes, full)?;
+                stream.append(slot, (row, origin), bytes, full)?;
             }
             self.shared.coded.give_back(coded);
             Ok(())

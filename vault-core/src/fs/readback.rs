@@ -101,8 +101,8 @@ impl ReadBack {
         Ok(MediumDigest::from_bytes(hasher.finalize().into()))
     }
 
-    /// Opens a file that is durable, past the page cache; where that is refused or known to mean nothing, what is held
-    /// in memory of it is dropped.
+    /// Opens a file that is durable, past the page cache. What is held in memory of it is dropped all the same: some file
+    /// systems take such a file and read it in another way, as when they encrypt.
     pub(crate) fn open(&mut self, path: &Path) -> Result<BackFile, FsError> {
         let failed = || FsError::at("can't read back", path);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -116,9 +116,7 @@ impl ReadBack {
         let (direct, read) = (AtomicBool::new(direct && medium.known), AtomicU64::new(0));
         let file = BackFile { file, path: path.to_owned(), length, direct, read, medium };
         file.medium.begin();
-        if !file.direct.load(Ordering::Relaxed) {
-            file.forget().map_err(failed())?;
-        }
+        file.forget().map_err(failed())?;
         Ok(file)
     }
 
@@ -171,10 +169,10 @@ impl BackFile {
         Ok(read)
     }
 
-    /// Has all that lies between forget what they hold of it.
+    /// Drops what is held of it in memory, and, where its file system has to be outwitted, what is held of its device.
     fn forget(&self) -> rustix::io::Result<()> {
         fadvise(&self.file, 0, None, Advice::DontNeed)?;
-        if let Some(device) = &self.medium.device {
+        if let Some(device) = self.medium.device.as_ref().filter(|_| !self.direct.load(Ordering::Relaxed)) {
             device.forget();
         }
         Ok(())
@@ -210,12 +208,19 @@ impl Medium {
         window.open -= 1;
         if window.open == 0 {
             let counted = window.begun.zip(self.bytes_read()).map(|(begun, now)| now.saturating_sub(begun));
-            window.from_device &= counted.map_or(window.direct, |counted| counted >= window.expected);
+            window.close(counted);
         }
     }
 
     fn bytes_read(&self) -> Option<u64> {
         self.device.as_ref()?.bytes_read()
+    }
+}
+
+impl Window {
+    /// Nothing is open any more, and the device has read so many bytes meanwhile, if anybody counts.
+    fn close(&mut self, counted: Option<u64>) {
+        self.from_device &= counted.map_or(self.direct, |counted| counted >= self.expected);
     }
 }
 
@@ -281,22 +286,33 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_did_not_rise_proves_nothing() {
-        let medium = |known| Medium {
-            known,
-            device: None,
-            window: Mutex::new(Window { open: 0, begun: None, expected: 0, direct: true, from_device: true }),
-        };
-        let nobody_counts = medium(true);
-        nobody_counts.begin();
-        nobody_counts.end(true, 9);
-        assert!(nobody_counts.window().from_device);
-        // One of two open files was read through the page cache.
-        nobody_counts.begin();
-        nobody_counts.begin();
-        nobody_counts.end(false, 9);
-        assert!(nobody_counts.window().from_device, "the other is still open");
-        nobody_counts.end(true, 9);
-        assert!(!nobody_counts.window().from_device);
+    fn the_count_decides_and_where_there_is_none_the_way_it_was_read() {
+        for (direct, counted, from_device) in [
+            (true, None, true),
+            (false, None, false),
+            (true, Some(4096), true),
+            (false, Some(4096), true),
+            (true, Some(4095), false),
+            (false, Some(0), false),
+        ] {
+            let mut window = Window { open: 0, begun: Some(0), expected: 4096, direct, from_device: true };
+            window.close(counted);
+            assert_eq!(window.from_device, from_device, "{direct} {counted:?}");
+            window.close(Some(u64::MAX));
+            assert_eq!(window.from_device, from_device, "what was unproven once stays so");
+        }
+    }
+
+    #[test]
+    fn files_that_are_open_at_the_same_time_are_judged_together() {
+        let window = Window { open: 0, begun: None, expected: 0, direct: true, from_device: true };
+        let medium = Medium { known: true, device: None, window: Mutex::new(window) };
+        medium.begin();
+        medium.begin();
+        medium.end(false, 5000);
+        assert!(medium.window().from_device, "the other is still open");
+        medium.end(true, 5000);
+        assert!(!medium.window().from_device);
+        assert_eq!(medium.window().expected, 5000 + 4096);
     }
 }

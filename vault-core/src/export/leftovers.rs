@@ -1,0 +1,103 @@
+//! What earlier exports of this vault left on a medium without a seal.
+
+use super::describe::describe_on;
+use super::target::{Target, bundle_path};
+use super::{ExportError, journal};
+use crate::error::FsError;
+use crate::fs::remove_tree;
+use crate::vault::{Held, Vault};
+use gapvault_formats::custody::{Event, Exported};
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::names::Label;
+use gapvault_formats::recover;
+use gapvault_formats::seal::SEAL_NAME;
+use std::path::PathBuf;
+
+/// Deals with unsealed folders on the media. One that the log says came to a bundle gets its seal now, and what
+/// describes it: it was killed right before, or it is a volume of media that were swapped. One that can be gone on with
+/// is left. Any other is removed. What the log says was exported is never taken back because of a medium: whoever brings
+/// one may have taken the seal off after it was delivered.
+///
+/// Gives the bundles that have their seal now.
+pub(super) fn clear(vault: &mut Vault, media: &[PathBuf], read_back: bool) -> Result<Vec<BundleId>, ExportError> {
+    forget_expired(vault)?;
+    let label = |event: &Event| match event {
+        Event::ExportBegun(begun) => Some(begun.label.clone()),
+        _ => None,
+    };
+    let begun: Vec<Label> = vault.log().iter().filter_map(|entry| label(&entry.event)).collect();
+    let journals = journal::labels(vault)?;
+    let mut sealed = Vec::new();
+    for label in begun {
+        for medium in media {
+            let path = bundle_path(medium, &label);
+            let is_folder = path.symlink_metadata().is_ok_and(|m| m.is_dir());
+            if !is_folder || !matches!(path.join(SEAL_NAME).try_exists(), Ok(false)) {
+                continue;
+            }
+            match of_label(vault, &label) {
+                Some(bundle) => {
+                    complete(vault, &bundle, Target::create(medium, &label, read_back)?)?;
+                    sealed.push(bundle);
+                }
+                None if journals.contains(&label) => {}
+                None => abandon(vault, std::slice::from_ref(medium), &label)?,
+            }
+        }
+    }
+    Ok(sealed)
+}
+
+/// Puts what describes a bundle on a medium, and its seal.
+pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> Result<(), ExportError> {
+    let copy = vault.bundle_path(bundle);
+    let exported = exported_as(vault, bundle);
+    let label = exported.map(|exported| &exported.label);
+    let label = label.ok_or(ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" })?;
+    describe_on(&mut target, &copy, &recover::text(label, &vault.card().key.fingerprint()))?;
+    let name = format!("{SEAL_NAME}.{}.sig", vault.card().key.fingerprint());
+    let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
+    target.signature(&name, &read(&name)?)?;
+    target.seal(&read(SEAL_NAME)?)
+}
+
+/// Removes what an export left on the media, and its journal, and logs that it came to nothing.
+pub(super) fn abandon(vault: &mut Vault, media: &[PathBuf], label: &Label) -> Result<(), ExportError> {
+    for medium in media {
+        let failed = |source| ExportError::medium(medium, source);
+        remove_tree(&bundle_path(medium, label)).map_err(failed)?;
+        // Only if it was made for this export alone.
+        let _ = std::fs::remove_dir(medium.join("gapvault"));
+    }
+    journal::remove(vault, label)?;
+    let bundle = of_label(vault, label);
+    Ok(vault.record(Event::ExportAbandoned { label: label.clone(), bundle })?)
+}
+
+/// Journals of bundles that have expired are of no more use.
+fn forget_expired(vault: &Vault) -> Result<(), ExportError> {
+    let now = vault.clock().now();
+    for label in journal::labels(vault)? {
+        let expired = of_label(vault, &label).and_then(|id| exported_as(vault, &id)).is_some_and(|e| e.expires < now);
+        if expired {
+            journal::remove(vault, &label)?;
+        }
+    }
+    Ok(())
+}
+
+/// The bundle that the export with this label came to.
+pub(super) fn of_label(vault: &Vault, label: &Label) -> Option<BundleId> {
+    vault.held().find_map(|held| match held {
+        Held::Exported(exported) if exported.label == *label => Some(exported.bundle),
+        _ => None,
+    })
+}
+
+/// What the log says of a bundle that was made here.
+pub(super) fn exported_as<'v>(vault: &'v Vault, bundle: &BundleId) -> Option<&'v Exported> {
+    vault.held().find_map(|held| match held {
+        Held::Exported(exported) if exported.bundle == *bundle => Some(exported),
+        _ => None,
+    })
+}

@@ -1,0 +1,181 @@
+//! Going on with an export that broke off: what its journal says, held against the source and the media as they are.
+
+use super::journal::{self, Begin, Finished, Journal, Kept, State};
+use super::pack::Row;
+use super::prove::Checked;
+use super::regenerate::Lost;
+use super::source::Source;
+use super::target::Target;
+use super::{ExportError, Parity, Spanning};
+use crate::observe::{Event, Observer, Phase};
+use crate::vault::Vault;
+use gapvault_formats::custody;
+use gapvault_formats::names::Label;
+use gapvault_formats::names::{ArtifactRef, TentName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+
+/// What makes two commands the same export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Same {
+    pub(super) artifact: ArtifactRef,
+    pub(super) tent: TentName,
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) follow_links: bool,
+    pub(super) pack_size: u64,
+    pub(super) parity: Parity,
+    pub(super) swapped: bool,
+}
+
+impl Same {
+    pub(super) fn of(begin: &Begin) -> Self {
+        Self {
+            artifact: begin.artifact.clone(),
+            tent: begin.tent.clone(),
+            paths: begin.paths.clone(),
+            follow_links: begin.follow_links,
+            pack_size: begin.pack_size,
+            parity: begin.parity,
+            swapped: matches!(begin.spanning, Spanning::Swapped { .. }),
+        }
+    }
+}
+
+/// An export that can be gone on with.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    pub(super) journal: Journal,
+    pub(super) begin: Begin,
+    /// The chunks of the packs that were laid out without a gap, in stream order.
+    pub(super) rows: Vec<Row>,
+    /// What was noted of those packs.
+    pub(super) packs: BTreeMap<u64, Kept>,
+    pub(super) finished: Vec<Finished>,
+}
+
+/// The journal of every export of this vault that can be read, with its state.
+pub(super) fn all(vault: &mut Vault) -> Result<Vec<(Journal, State)>, ExportError> {
+    let begun: BTreeMap<Label, TentName> = vault
+        .log()
+        .iter()
+        .filter_map(|entry| match &entry.event {
+            custody::Event::ExportBegun(begun) => Some((begun.label.clone(), begun.tent.clone())),
+            _ => None,
+        })
+        .collect();
+    let mut all = Vec::new();
+    for label in journal::labels(vault)? {
+        let Some(tent) = begun.get(&label) else { continue };
+        let key = journal::key(vault, tent, &label)?;
+        all.extend(Journal::open(vault, key, &label)?);
+    }
+    Ok(all)
+}
+
+impl Unfinished {
+    /// What a journal leaves to be done, if its source is still as it was.
+    pub(super) fn of(journal: Journal, state: State, source: &Source) -> Result<Self, ExportError> {
+        let changed = source.changes(&state.stamps, 10);
+        if !changed.is_empty() {
+            return Err(ExportError::SourceChanged { label: state.begin.label, paths: changed });
+        }
+        let (mut rows, mut packs) = (Vec::new(), BTreeMap::new());
+        for (expected, (number, (kept, own))) in (0..).zip(state.packs) {
+            // Packs are noted as they become durable; behind a gap, chunks are not known.
+            if number != expected {
+                break;
+            }
+            rows.extend(own);
+            packs.insert(number, kept);
+        }
+        let finished = state.finished.into_values().enumerate().take_while(|(n, f)| *n == f.volume);
+        let finished = finished.map(|(_, finished)| finished).collect();
+        Ok(Self { journal, begin: state.begin, rows, packs, finished })
+    }
+
+    /// How many packs were laid out.
+    pub(super) fn laid_out(&self) -> u64 {
+        self.packs.len() as u64
+    }
+
+    /// Reads the packs that stand on the media: those that are whole are kept, whatever else is there is removed. Gives
+    /// what is kept, volumes that were finished before among them, and what is lost.
+    pub(super) fn look(
+        &self,
+        targets: &mut [Target],
+        observer: &dyn Observer,
+    ) -> Result<(BTreeMap<u64, Kept>, Vec<Lost>), ExportError> {
+        let current = self.finished.len();
+        let mut kept: BTreeMap<u64, Kept> =
+            self.packs.iter().filter(|(_, kept)| kept.volume < current).map(|(n, kept)| (*n, *kept)).collect();
+        let found: Vec<_> = std::thread::scope(|scope| {
+            let known = &kept;
+            let threads: Vec<_> = targets
+                .iter_mut()
+                .enumerate()
+                .map(|(medium, target)| scope.spawn(move || self.look_at(medium, target, known, observer)))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        for (medium, found) in found.into_iter().enumerate() {
+            let mut own = BTreeSet::new();
+            for number in found? {
+                // Two media may hold the same pack: one of them keeps it.
+                let entry = kept.entry(number).or_insert(Kept { volume: current + medium, ..self.packs[&number] });
+                if entry.volume == current + medium {
+                    own.insert(number);
+                }
+            }
+            targets[medium].keep_only(&own)?;
+        }
+        let lost: Vec<_> = self.packs.values().filter(|pack| !kept.contains_key(&pack.number)).copied().collect();
+        let mut placed = Vec::new();
+        for pack in lost {
+            let medium = match pack.group {
+                None => None,
+                Some(_) => Some(spare_place(pack, &mut kept, targets.len())?),
+            };
+            placed.push(Lost { number: pack.number, medium });
+        }
+        // Until they are made again they are not there.
+        kept.retain(|number, _| !placed.iter().any(|lost| lost.number == *number));
+        Ok((kept, placed))
+    }
+
+    fn look_at(
+        &self,
+        medium: usize,
+        target: &mut Target,
+        known: &BTreeMap<u64, Kept>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<u64>, ExportError> {
+        let there: Vec<_> = target.packs()?.into_iter().filter_map(|n| self.packs.get(&n)).collect();
+        let total = there.iter().map(|pack| pack.size).sum();
+        observer.event(Event::Begin { phase: Phase::Check, total, medium: Some(medium) });
+        let mut whole = Vec::new();
+        for pack in there.into_iter().filter(|pack| !known.contains_key(&pack.number)) {
+            if observer.cancelled() {
+                return Err(ExportError::Interrupted);
+            }
+            if target.check(pack.number, pack.size, pack.sha256)? == Checked::Whole {
+                whole.push(pack.number);
+            }
+            observer.event(Event::Advance { bytes: pack.size, medium: Some(medium) });
+        }
+        observer.event(Event::End { medium: Some(medium) });
+        Ok(whole)
+    }
+}
+
+/// A medium for a lost pack of a group that goes over several: one without any other pack of the group.
+fn spare_place(pack: Kept, kept: &mut BTreeMap<u64, Kept>, media: usize) -> Result<usize, ExportError> {
+    let taken: BTreeSet<_> = kept.values().filter(|other| other.group == pack.group).map(|k| k.volume).collect();
+    let packs_on = |medium: usize| kept.values().filter(|k| k.volume == medium).count();
+    let free = (0..media).filter(|medium| !taken.contains(medium));
+    // One more must be left for the parity.
+    let place = free.min_by_key(|medium| packs_on(*medium)).filter(|_| taken.len() + 2 <= media);
+    let place = place.ok_or(ExportError::NotSpare)?;
+    kept.insert(pack.number, Kept { volume: place, ..pack });
+    Ok(place)
+}
