@@ -9,7 +9,8 @@
 //! | [`trust`] | tents and whom to trust in them |
 //! | [`export`] | files to a bundle on a medium |
 //! | [`bundle`] | bundles where they stand: found, judged, checked |
-//! | [`verify`], [`import`] | a bundle checked, and brought into a vault |
+//! | [`verify`], [`import`] | a bundle checked, and brought into a vault, from one medium or several |
+//! | [`pending`], [`repair`] | imports that wait for more media, and a damaged bundle written anew |
 //! | [`list`], [`checkout`] | what a vault holds, and its files |
 //! | [`media`] | what a medium can do, and whether it keeps what it is given |
 //!
@@ -68,7 +69,7 @@
 //! };
 //! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
 //!
-//! // The cluster imports what it finds there, and checks it out.
+//! // The cluster imports what it finds there (several media may be in together), and checks it out.
 //! for found in bundle::gather(&[stick])? {
 //!     import::import(&mut cluster, &found, &Silent)?;
 //! }

@@ -53,7 +53,8 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
     if let Some(imported) = admitted.and_then(|admitted| imported(vault, &admitted)) {
         return Ok(Outcome { imported, already: true, mended: Vec::new(), media: Vec::new(), notes });
     }
-    if vault.held().any(|held| held.bundle() == id) {
+    // One that another seal took the place of is still this vault's own.
+    if vault.log().iter().any(|entry| matches!(&entry.event, custody::Event::Exported(made) if made.bundle == id)) {
         return Err(ImportError::OwnBundle { bundle: id });
     }
     let (incoming, is_new) = vault.pend(&id, &chosen.earlier)?;
