@@ -47,8 +47,9 @@ impl Prepared<'_> {
         let unfinished = self.unfinished.take();
         let goes_on = unfinished.is_some();
         let plan = self.settle(vault, &policy, unfinished.as_ref())?;
-        let written = self.write(vault, &plan, unfinished, changer, observer);
-        written.map_err(|(error, kept)| match error {
+        let mut kept = unfinished.as_ref().map_or(0, |u| u.packs.len());
+        let written = self.write(vault, &plan, unfinished, &mut kept, (changer, observer));
+        written.map_err(|error| match error {
             error @ ExportError::SealMissing { .. } => error,
             error if kept > 0 && (goes_on || error.is_passing()) => {
                 ExportError::Unfinished { error: Box::new(error), kept }
@@ -123,31 +124,27 @@ impl Prepared<'_> {
         })
     }
 
-    /// Writes everything. An error comes with the number of packs that are there.
+    /// Writes everything. `kept` is how many packs are there, also when it fails.
     fn write(
         &self,
         vault: &mut Vault,
         plan: &Plan<'_>,
         unfinished: Option<Unfinished>,
-        changer: &dyn Changer,
-        observer: &dyn Observer,
-    ) -> Result<Outcome, (ExportError, usize)> {
-        let known = unfinished.as_ref().map_or(0, |u| u.packs.len());
-        let none = |error| (error, known);
+        kept: &mut usize,
+        (changer, observer): (&dyn Changer, &dyn Observer),
+    ) -> Result<Outcome, ExportError> {
         let terms = self.terms(vault, plan);
-        let (journal, rows, packs, mut begun) =
-            self.begin(vault, plan, unfinished, &terms, (changer, observer)).map_err(none)?;
+        let (journal, rows, packs, mut begun) = self.begin(vault, plan, unfinished, &terms, (changer, observer))?;
         let lost = std::mem::take(&mut begun.lost);
         let kept_before = begun.kept.len() as u64;
         let finished = begun.finished.clone();
         let volumes = Volumes::new(&terms, begun.targets, journal, (begun.kept, begun.finished), (changer, observer));
-        let volumes = volumes.map_err(none)?;
+        let volumes = volumes?;
         let filled = self.fill(plan, &volumes, Before { rows: &rows, packs, lost: &lost }, &finished, observer);
-        let kept = volumes.kept();
-        let with = |error| (error, kept);
-        let content = filled.map_err(|error| with(volumes.noted(error)))?;
+        *kept = volumes.kept();
+        let content = filled.map_err(|error| volumes.noted(error))?;
         let (targets, done, packs, _) = volumes.into_parts();
-        let outcome = self.seal(vault, plan, (&content, targets, done, packs), observer).map_err(with)?;
+        let outcome = self.seal(vault, plan, (&content, targets, done, packs), observer)?;
         Ok(Outcome { kept: kept_before, ..outcome })
     }
 

@@ -397,13 +397,11 @@ impl<'a> Volumes<'a> {
             parity_of[to] += 1;
             ordered[to].push((packs, to));
         }
-        let mut first = 0;
-        for (packs, to) in ordered.into_iter().flatten() {
+        for (first, (packs, to)) in (0..).zip(ordered.into_iter().flatten()) {
             let numbers: Vec<_> = packs.iter().map(|kept| kept.number).collect();
             let shards: Vec<_> =
                 packs.iter().map(|kept| Shard { subject: subject(kept), medium: kept.volume }).collect();
             let made = read_back_group(&targets, &shards, (first, 1, to), self.terms.threads, self.observer)?;
-            first += 1;
             of_medium[to].0.push(Group { packs: strides(&numbers), parity: 1 });
             of_medium[to].1.extend(made);
         }

@@ -125,7 +125,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let next = Next::new(args.next_medium.clone(), ui);
     let dry_run = args.dry_run;
     let request = args.request(options)?;
-    let prepared = prepare(&mut vault, &request, ui.observer())?;
+    let prepared = prepare(&vault, &request, ui.observer())?;
     if dry_run {
         return told::plan(ui, prepared.plan());
     }
