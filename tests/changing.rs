@@ -215,6 +215,9 @@ fn a_thread_that_panics_does_not_leave_the_others_waiting() {
     assert_panics_soon(move || drop(export(&mut lab, &asked, &NoChanger, &Faulty)));
 
     gap.export(&source, "big:v1", &[]).expect(0);
+    let set = gapvault_core::bundle::gather(std::slice::from_ref(&gap.stick)).unwrap().remove(0);
+    let mut cluster = open(&gap.cluster.vault);
+    assert_panics_soon(move || drop(gapvault_core::import::import(&mut cluster, &set, &Faulty)));
     gap.import().expect(0);
     let (mut cluster, out) = (open(&gap.cluster.vault), gap.path("out"));
     let options = CheckoutOptions { threads: 1 };
