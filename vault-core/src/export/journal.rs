@@ -41,6 +41,8 @@ pub(super) struct Begin {
     pub(super) lanes: usize,
     pub(super) parity: Parity,
     pub(super) spanning: Spanning,
+    /// Of its media, those at which a file system was mounted, as they were named.
+    pub(super) mounted: Vec<PathBuf>,
     pub(super) number: u64,
     pub(super) label: Label,
     pub(super) nonce: Nonce,
@@ -115,6 +117,8 @@ pub(super) struct State {
     /// Each pack with the rows that begin in it. Of a pack that was written twice, the later one.
     pub(super) packs: BTreeMap<u64, (Kept, Vec<Row>)>,
     pub(super) finished: BTreeMap<usize, Finished>,
+    /// How many records count, and their bytes: rows whose pack was not noted any more belong to none.
+    until: (u64, u64),
 }
 
 /// An open journal.
@@ -166,7 +170,7 @@ impl Journal {
         };
         let mut records = Records { input: BufReader::new(&file), key: &key, next: 0, end: 0 };
         let Some(state) = State::read(&mut records, label).map_err(failed())? else { return Ok(None) };
-        let (next, end) = (records.next, records.end);
+        let (next, end) = state.until;
         file.set_len(end).map_err(failed())?;
         (&file).seek(std::io::SeekFrom::Start(end)).map_err(failed())?;
         Ok(Some((Self { file, path, key, next }, state)))
@@ -252,7 +256,13 @@ impl State {
         if begin.label != *label {
             return Ok(None);
         }
-        let mut state = Self { begin: *begin, stamps: Vec::new(), packs: BTreeMap::new(), finished: BTreeMap::new() };
+        let mut state = Self {
+            begin: *begin,
+            stamps: Vec::new(),
+            packs: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            until: (0, 0),
+        };
         let (mut rows, mut walked) = (Vec::new(), false);
         while let Some(record) = records.next()? {
             match record {
@@ -263,6 +273,9 @@ impl State {
                 Record::Pack(kept) => drop(state.packs.insert(kept.number, (kept, std::mem::take(&mut rows)))),
                 Record::GoneOn { from } => drop(state.packs.split_off(&from)),
                 Record::Finished(finished) => drop(state.finished.insert(finished.volume, finished)),
+            }
+            if rows.is_empty() {
+                state.until = (records.next, records.end);
             }
         }
         Ok(walked.then_some(state))

@@ -148,7 +148,7 @@ pub(super) fn read_back_group(
     let mut group = Group::open(targets, shards, geometry)?;
     let mut files = Vec::new();
     for number in first..first + parity as u64 {
-        files.push(ParityFile::begin(&targets[to], number, batch, geometry)?);
+        files.push(ParityFile::begin(targets[to], number, batch, geometry)?);
     }
     let mut encoder = Encoder::new(geometry);
     // One batch is read while the one before is hashed and coded.
@@ -207,7 +207,7 @@ pub(super) fn read_back_group(
         let digest = MediumDigest::from_bytes(hasher.finalize().into());
         expect(targets[shard.medium], &shard.subject, digest)?;
     }
-    files.into_iter().map(|file| file.finish(&targets[to], table.as_bytes())).collect()
+    files.into_iter().map(|file| file.finish(targets[to], table.as_bytes())).collect()
 }
 
 /// The packs of a group while they are read.
