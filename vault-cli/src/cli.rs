@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Trust(TrustArgs),
     Untrust(UntrustArgs),
     Media(MediaArgs),
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
     Verify(VerifyArgs),
     Import(ImportArgs),
     Pending(PendingArgs),

@@ -33,7 +33,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Trust(args) => trust::run(&args, &global, ui),
         Command::Untrust(args) => untrust::run(&args, &global, ui),
         Command::Media(args) => media::run(&args, ui),
-        Command::Export(args) => export::run(args, &global, ui),
+        Command::Export(args) => export::run(*args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),
         Command::Pending(args) => pending::run(&args, &global, ui),
