@@ -3,6 +3,7 @@
 
 mod support;
 
+mod again;
 mod changing;
 mod cli;
 mod crossing;
@@ -23,12 +24,16 @@ mod media_capacity;
 mod media_probe;
 mod mending;
 mod offline;
+mod plan;
 mod readme;
 mod repairing;
+mod resume;
 mod roles;
 mod round_trip;
 mod shapes;
 mod source;
+mod spread;
+mod sticks;
 mod stock_age;
 mod stock_parity;
 mod stock_tools;

@@ -3,7 +3,7 @@
 
 use super::describe::{describe_on, sign};
 use super::journal::Kept;
-use super::leftovers::{complete, exported_as};
+use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
 use super::pack::FullPack;
 use super::pipeline::remake_lost;
 use super::regenerate::{Lost, Remake};
@@ -18,6 +18,7 @@ use super::{ExportError, ExportOptions, Interruption, Outcome, Proof, Spanning, 
 use crate::bundle::check_room;
 use crate::error::FsError;
 use crate::fs::Aligned;
+use crate::held::HeldError;
 use crate::observe::{Event, Observer, Phase};
 use crate::pool::{Buffers, Stop};
 use crate::vault::Vault;
@@ -27,14 +28,14 @@ use gapvault_formats::limits;
 use gapvault_formats::names::VolumeName;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal, Subject};
 use gapvault_formats::time::Time;
-use gapvault_formats::{recover, sums};
+use gapvault_formats::{padding, recover, sums};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What to write again.
 #[derive(Clone, Debug)]
 pub struct Again {
-    /// The bundle, which this vault made.
+    /// The bundle, which this vault made. One that was sealed anew since is the same under its new seal.
     pub bundle: BundleId,
     /// The volume that is lost; `None` if the medium holds one already and lacks what describes the bundle.
     pub volume: Option<VolumeName>,
@@ -44,12 +45,34 @@ pub struct Again {
     pub options: ExportOptions,
 }
 
+/// The bundle of this vault's making whose digest begins like this, be it one that was sealed anew since.
+pub fn find_made(vault: &Vault, beginning: &str) -> Result<BundleId, ExportError> {
+    let made = vault.log().iter().filter_map(|entry| match &entry.event {
+        custody::Event::Exported(exported) => Some(exported.bundle),
+        _ => None,
+    });
+    let named: Vec<_> = made.filter(|id| id.to_string().starts_with(beginning)).collect();
+    let bundles: BTreeSet<_> = named.iter().map(|id| newest(vault, *id)).collect();
+    let beginning = gapvault_formats::names::shorten(beginning);
+    match named.as_slice() {
+        [] => Err(HeldError::NoBundle { beginning }.into()),
+        _ if bundles.len() > 1 => Err(HeldError::SeveralBundles { beginning }.into()),
+        [first, ..] => Ok(*first),
+    }
+}
+
 /// Writes a medium of a bundle again.
 pub fn again(vault: &mut Vault, request: &Again, observer: &dyn Observer) -> Result<Outcome, ExportError> {
-    let exported = exported_as(vault, &request.bundle).cloned();
-    let not_made =
-        ExportError::NotAgain { bundle: request.bundle, fault: "this vault did not make it, or it was superseded" };
-    let exported = exported.ok_or(not_made)?;
+    take_places(vault)?;
+    let bundle = newest(vault, request.bundle);
+    let not_made = ExportError::NotAgain { bundle, fault: "this vault did not make it" };
+    let exported = exported_as(vault, &bundle).cloned().ok_or(not_made)?;
+    let path = bundle_path(&request.medium, &exported.label);
+    if bundle != request.bundle && has_volume(vault, &bundle, &path)? {
+        // The same was asked for before, and done but for the seal at most.
+        return describe_again(vault, request, &exported);
+    }
+    let request = &Again { bundle, ..request.clone() };
     match &request.volume {
         Some(volume) => remake_volume(vault, request, &exported, volume, observer),
         None => describe_again(vault, request, &exported),
@@ -59,11 +82,11 @@ pub fn again(vault: &mut Vault, request: &Again, observer: &dyn Observer) -> Res
 /// Gives a volume that was written before there was a seal what describes the bundle.
 fn describe_again(vault: &Vault, request: &Again, exported: &Exported) -> Result<Outcome, ExportError> {
     let fault = |fault| ExportError::NotAgain { bundle: request.bundle, fault };
-    if !bundle_path(&request.medium, &exported.label).is_dir() {
-        return Err(fault("no volume of it is on that medium, and no lost volume is named"));
+    if !has_volume(vault, &exported.bundle, &bundle_path(&request.medium, &exported.label))? {
+        return Err(fault("no whole volume of it is on that medium, and no lost volume is named"));
     }
     let target = Target::create(&request.medium, &exported.label, request.options.read_back)?;
-    complete(vault, &request.bundle, target)?;
+    complete(vault, &exported.bundle, target)?;
     already(vault, exported)
 }
 
@@ -82,7 +105,7 @@ pub(super) fn already(vault: &Vault, exported: &Exported) -> Result<Outcome, Exp
 }
 
 /// The vault's copy of a seal, which must be the one that the log names.
-fn stored_seal(vault: &Vault, bundle: &BundleId) -> Result<Seal, ExportError> {
+pub(super) fn stored_seal(vault: &Vault, bundle: &BundleId) -> Result<Seal, ExportError> {
     let path = vault.bundle_path(bundle).join(SEAL_NAME);
     let bytes = std::fs::read(&path).map_err(FsError::at("can't read", &path))?;
     if bytes.len() as u64 > limits::SEAL_BYTES || BundleId::of(&bytes) != *bundle {
@@ -154,21 +177,32 @@ fn remake_volume(
     let source = walk(&state.begin.paths, &[&request.medium], state.begin.follow_links, observer)?;
     observer.event(Event::End { medium: None });
     let unfinished = Unfinished::of(state, &source)?;
+    // What it does not know of, it would make zeros of.
+    let content = unfinished.rows.last().map_or(0, |row| row.chunk.offset + u64::from(row.chunk.stored));
+    let stream = &old.predicate().stream;
+    if (unfinished.laid_out(), padding::padded(content)) != (stream.packs(), stream.length) {
+        return Err(fault("the journal of its export is damaged"));
+    }
     let begin = unfinished.begin.clone();
     let options = ExportOptions { pack_size: begin.pack_size, ..request.options };
     let too_little = |least| ExportError::Memory { least, given: options.memory.unwrap_or(0) };
     let shape = Shape::new(options, 1).map_err(too_little)?;
-    check_room(&request.medium, old.subjects().iter().filter(|s| volume.needs(&s.file)).map(|s| s.size).sum())?;
+    // What an earlier attempt has left there needs no room any more.
+    let folder = bundle_path(&request.medium, &exported.label);
+    let there = |file: &BundleFile| folder.join(file.to_string()).symlink_metadata().map_or(0, |m| m.len());
+    let needs = old.subjects().iter().filter(|s| volume.needs(&s.file));
+    check_room(&request.medium, needs.map(|s| s.size.saturating_sub(there(&s.file))).sum())?;
 
     let terms = Terms {
         label: exported.label.clone(),
         exporter: vault.card().key.fingerprint(),
         spanning: Spanning::Together,
-        sizes: Sizes { pack: FullPack::longest(begin.pack_size), parity: begin.parity },
+        sizes: Sizes::new(FullPack::longest(begin.pack_size), begin.parity, &[&request.medium])?,
         reserve: 0,
         read_back: options.read_back,
         threads: shape.threads,
         likely: volume.packs.len() as u64 * begin.pack_size,
+        mounted: Vec::new(),
     };
     let mut target = Target::create(&request.medium, &exported.label, options.read_back)?;
     let (kept, lost) = keep_whole(&mut target, &volume, &unfinished.packs, observer)?;
@@ -184,7 +218,8 @@ fn remake_volume(
         packs: packs.len() as u64,
         lost: &lost,
     };
-    let volumes = Volumes::new(&terms, vec![target], journal, (kept, Vec::new()), (&NoChanger, observer))?;
+    let volumes =
+        Volumes::new(&terms, vec![target], journal, (kept, Vec::new(), lost.as_slice()), (&NoChanger, observer))?;
     let volumes = volumes.with_parity_from(volume.parity.first().copied().unwrap_or(0));
     write_lost(&remake, shape, &volumes, observer)?;
     volumes.finish()?;
@@ -217,7 +252,7 @@ fn keep_whole(
             Some(pack) if target.check(*number, pack.size, pack.sha256)? == super::prove::Checked::Whole => {
                 kept.insert(*number, Kept { volume: 0, group: None, ..*pack });
             }
-            _ => lost.push(Lost { number: *number, medium: Some(0) }),
+            _ => lost.push(Lost { number: *number, medium: Some(0), group: None }),
         }
     }
     target.keep_only(&kept.keys().copied().collect())?;
@@ -279,7 +314,7 @@ fn seal_again(
     let new = Exported { bundle: described.id, created, size: described.size, ..exported.clone() };
     staging.place(&described.id)?;
     vault.record(custody::Event::Exported(Box::new(new.clone())))?;
-    vault.record(custody::Event::Superseded { bundle: exported.bundle, by: described.id })?;
+    take_places(vault)?;
     let volumes: Vec<Written> = vec![written(done, true)];
     let proof = targets.iter().map(Target::proof).fold(Proof::Proven, worse);
     let outcome = Outcome {

@@ -41,6 +41,8 @@ pub(super) struct Begin {
     pub(super) lanes: usize,
     pub(super) parity: Parity,
     pub(super) spanning: Spanning,
+    /// Of its media, those at which a file system was mounted, as they were named.
+    pub(super) mounted: Vec<PathBuf>,
     pub(super) number: u64,
     pub(super) label: Label,
     pub(super) nonce: Nonce,
@@ -119,7 +121,7 @@ pub(super) struct State {
     pub(super) end: End,
 }
 
-/// Where a journal ends: what follows was torn or altered.
+/// Where a journal ends: what follows was torn or altered, or is rows whose pack was not noted any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct End {
     records: u64,
@@ -285,8 +287,10 @@ impl State {
                 Record::GoneOn { from } => drop(state.packs.split_off(&from)),
                 Record::Finished(finished) => drop(state.finished.insert(finished.volume, finished)),
             }
+            if rows.is_empty() {
+                state.end = End { records: records.next, bytes: records.end };
+            }
         }
-        state.end = End { records: records.next, bytes: records.end };
         Ok(walked.then_some(state))
     }
 }

@@ -25,7 +25,7 @@ mod unfinished;
 mod volumes;
 mod work;
 
-pub use self::again::{Again, again};
+pub use self::again::{Again, again, find_made};
 use self::error::Interruption;
 pub use self::error::{ExportError, MediumError, SourceError};
 pub use self::prepare::{GoesOn, MediaPlan, PlannedVolume, Prepared, prepare};

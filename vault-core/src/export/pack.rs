@@ -52,6 +52,8 @@ pub(super) struct FullPack {
     rows: Vec<Row>,
     /// The medium that it must go to; `None` for any.
     medium: Option<usize>,
+    /// The parity group over several media that it was in before.
+    group: Option<u64>,
 }
 
 /// A pack on its way to the medium.
@@ -61,6 +63,7 @@ pub(super) struct SealedPack {
     pub(super) sha256: MediumDigest,
     pub(super) rows: Vec<Row>,
     pub(super) medium: Option<usize>,
+    pub(super) group: Option<u64>,
 }
 
 impl FullPack {
@@ -76,12 +79,12 @@ impl FullPack {
         let sealer = BlockSealer::new([recipient])?;
         file.clear();
         file.extend_from_slice(sealer.head());
-        Ok(Self { number, sealer, file, rows: Vec::new(), medium: None })
+        Ok(Self { number, sealer, file, rows: Vec::new(), medium: None, group: None })
     }
 
-    /// Says which chunks begin in it, and to which medium it must go.
-    pub(super) fn is_again(&mut self, rows: Vec<Row>, medium: Option<usize>) {
-        (self.rows, self.medium) = (rows, medium);
+    /// Says which chunks begin in it, to which medium it must go and to which group it belongs.
+    pub(super) fn is_again(&mut self, rows: Vec<Row>, (medium, group): (Option<usize>, Option<u64>)) {
+        (self.rows, self.medium, self.group) = (rows, medium, group);
     }
 
     /// Appends `bytes`, which must fit.
@@ -117,7 +120,8 @@ impl FullPack {
             hasher.update(block);
         }
         let sha256 = MediumDigest::from_bytes(hasher.finalize().into());
-        Ok(SealedPack { number: self.number, file: self.file, sha256, rows: self.rows, medium: self.medium })
+        let Self { number, file, rows, medium, group, .. } = self;
+        Ok(SealedPack { number, file, sha256, rows, medium, group })
     }
 }
 

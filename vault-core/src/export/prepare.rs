@@ -136,10 +136,11 @@ pub fn prepare<'a>(
     let same = same(request)?;
     let unfinished = if request.options.restart { None } else { going_on(vault, &same, &source)? };
 
-    let pack = FullPack::longest(pack_size.min(most)).next_multiple_of(4096);
-    let sizes = Sizes { pack, parity: request.options.parity };
+    let sizes = Sizes::new(FullPack::longest(pack_size.min(most)), request.options.parity, &media)?;
     // Catalogue and index together: a thousandth of the content, and for each file its path, digest and recipe.
     let reserve = most / 1000 + source.entries.len() as u64 * 400 + most.div_ceil(pack_size) * 300 + RESERVE;
+    // Of what was just enough, file systems have taken some for their own tables since: it must still do to go on.
+    let reserve = if unfinished.is_some() { reserve / 2 } else { reserve };
     let spanning = match request.media {
         Media::Together(_) => Spanning::Together,
         Media::Swapped { volume_size, .. } => Spanning::Swapped { volume_size },
@@ -195,18 +196,19 @@ impl Prepared<'_> {
                 },
             ];
             // Said now, and not when the first pack is full.
-            if let Some(limit) = limits.into_iter().flatten().min().filter(|limit| *limit < self.sizes.pack) {
-                return Err(ExportError::FileLimit { path: probe.path.clone(), limit, needed: self.sizes.pack });
+            let needed = self.sizes.longest_file();
+            if let Some(limit) = limits.into_iter().flatten().min().filter(|limit| *limit < needed) {
+                return Err(ExportError::FileLimit { path: probe.path.clone(), limit, needed });
             }
         }
         let shares = |number: usize| on_device[&devices[number]];
-        // What an earlier run has written there needs no room any more.
-        let kept = self.unfinished.as_ref().map_or(0, |u| u.packs.values().map(|kept| kept.size).sum::<u64>());
         let rooms: Vec<u64> = probes
             .iter()
             .enumerate()
             .map(|(number, probe)| {
-                let free = probe.free / shares(number);
+                // What an earlier run has written there is kept, or makes room.
+                let own = self.unfinished.as_ref().map(|u| target::bundle_path(&probe.path, &u.begin.label));
+                let free = probe.free / shares(number) + own.map_or(0, |own| target::occupied(&own, self.sizes));
                 let room = match self.spanning {
                     Spanning::Together => free,
                     Spanning::Swapped { volume_size } => free.min(volume_size),
@@ -233,11 +235,11 @@ impl Prepared<'_> {
             .unfinished
             .as_ref()
             .map(|unfinished| GoesOn { label: unfinished.begin.label.clone(), packs: unfinished.laid_out() });
-        self.check_room(&rooms, each, kept)
+        self.check_room(&rooms, each)
     }
 
     /// Whether the worst case fits.
-    fn check_room(&mut self, rooms: &[u64], packs: u64, kept: u64) -> Result<(), ExportError> {
+    fn check_room(&mut self, rooms: &[u64], packs: u64) -> Result<(), ExportError> {
         let overcommit = self.request.options.overcommit;
         if let Spanning::Swapped { .. } = self.spanning {
             if packs == 0 && self.unfinished.is_none() {
@@ -246,17 +248,16 @@ impl Prepared<'_> {
             return Ok(());
         }
         let (full, last) = (self.plan.most / self.plan.pack_size, self.plan.most % self.plan.pack_size);
-        let last = if last == 0 { 0 } else { FullPack::longest(last) };
+        let last = if last == 0 { 0 } else { self.sizes.on_medium(FullPack::longest(last)) };
         let worst = full * self.sizes.pack + last;
         let parity = match self.sizes.parity {
             Parity::SpareVolume => worst / (rooms.len() as u64 - 1).max(1),
             _ => self.sizes.parity(full + u64::from(last > 0)),
         };
-        let room: u64 = rooms.iter().sum::<u64>() + kept;
+        let room: u64 = rooms.iter().sum();
         // The last pack may be shorter than the others, and fit where they do not.
         let short = rooms.iter().any(|room| room % self.sizes.pack.max(1) >= last);
-        let fits = packs + kept / self.sizes.pack.max(1) >= full + u64::from(last > 0 && !(short && rooms.len() == 1))
-            && room >= worst + parity;
+        let fits = packs >= full + u64::from(last > 0 && !(short && rooms.len() == 1)) && room >= worst + parity;
         self.plan.fits = fits;
         if fits || overcommit {
             return Ok(());

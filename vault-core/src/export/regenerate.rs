@@ -22,6 +22,8 @@ pub(super) struct Lost {
     pub(super) number: u64,
     /// The medium that it must go to; `None` for any.
     pub(super) medium: Option<usize>,
+    /// The parity group that it belongs to, where a group has its packs on different media.
+    pub(super) group: Option<u64>,
 }
 
 /// What packs are made again from.
@@ -98,7 +100,7 @@ impl Remake<'_> {
             at += part;
         }
         let own = |row: &&Row| (begin..end).contains(&row.chunk.offset);
-        pack.is_again(self.rows_between(begin, end).iter().filter(own).cloned().collect(), lost.medium);
+        pack.is_again(self.rows_between(begin, end).iter().filter(own).cloned().collect(), (lost.medium, lost.group));
         Ok(pack)
     }
 

@@ -143,7 +143,7 @@ impl Unfinished {
                 None => None,
                 Some(_) => Some(spare_place(pack, &mut kept, targets.len())?),
             };
-            placed.push(Lost { number: pack.number, medium });
+            placed.push(Lost { number: pack.number, medium, group: pack.group });
         }
         // Until they are made again they are not there.
         kept.retain(|number, _| !placed.iter().any(|lost| lost.number == *number));

@@ -8,7 +8,7 @@ use super::prepare::Prepared;
 use super::regenerate::Remake;
 use super::resume::Unfinished;
 use super::source::Source;
-use super::target::{Target, bundle_path};
+use super::target::{Target, bundle_path, is_mount_point};
 use super::volumes::{Changer, Terms, VolumeDone, Volumes, another, volume_name};
 use super::{ExportError, Figures, Interruption, Outcome, Plan, Proof, Spanning, Written, describe, pipeline::Content};
 use crate::observe::{Event, Observer, Phase};
@@ -22,6 +22,7 @@ use gapvault_formats::padding;
 use gapvault_formats::policy::{Policy, Site};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 impl Prepared<'_> {
@@ -133,13 +134,17 @@ impl Prepared<'_> {
         kept: &mut usize,
         (changer, observer): (&dyn Changer, &dyn Observer),
     ) -> Result<Outcome, ExportError> {
-        let terms = self.terms(vault, plan);
+        let mounted = match &unfinished {
+            Some(unfinished) => unfinished.begin.mounted.clone(),
+            None => self.request.media.paths().iter().filter(|path| is_mount_point(path)).cloned().collect(),
+        };
+        let terms = self.terms(vault, plan, mounted);
         let (journal, rows, packs, mut begun) = self.begin(vault, plan, unfinished, &terms, (changer, observer))?;
         let lost = std::mem::take(&mut begun.lost);
         let kept_before = begun.kept.len() as u64;
         let finished = begun.finished.clone();
-        let volumes = Volumes::new(&terms, begun.targets, journal, (begun.kept, begun.finished), (changer, observer));
-        let volumes = volumes?;
+        let there = (begun.kept, begun.finished, lost.as_slice());
+        let volumes = Volumes::new(&terms, begun.targets, journal, there, (changer, observer))?;
         let filled = self.fill(plan, &volumes, Before { rows: &rows, packs, lost: &lost }, &finished, observer);
         *kept = volumes.kept();
         let content = filled.map_err(|error| volumes.noted(error))?;
@@ -166,7 +171,7 @@ impl Prepared<'_> {
         Ok(content)
     }
 
-    fn terms(&self, vault: &Vault, plan: &Plan<'_>) -> Terms {
+    fn terms(&self, vault: &Vault, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Terms {
         Terms {
             label: plan.label.clone(),
             exporter: vault.card().key.fingerprint(),
@@ -176,6 +181,7 @@ impl Prepared<'_> {
             read_back: self.request.options.read_back,
             threads: self.shape.threads,
             likely: self.plan().likely / self.plan().volumes_likely.max(1),
+            mounted,
         }
     }
 
@@ -205,10 +211,10 @@ impl Prepared<'_> {
         let (tent, number, label) = (self.request.tent.clone(), plan.number, plan.label.clone());
         vault.record(custody::Event::ExportBegun(ExportBegun { tent, number, label: label.clone() }))?;
         let key = plan.tent_key.journal_key(&label);
-        let journal = Journal::create(vault, key, self.settled(vault, plan)?, &self.source)?;
+        let journal = Journal::create(vault, key, self.settled(vault, plan, terms.mounted.clone())?, &self.source)?;
         let mut targets = Vec::new();
         for medium in media {
-            targets.push(Target::create(medium, &label, terms.read_back)?);
+            targets.push(terms.target(medium)?);
         }
         let (kept, lost, finished) = (BTreeMap::new(), Vec::new(), Vec::new());
         Ok((journal, Vec::new(), 0, Begun { targets, kept, lost, finished }))
@@ -230,10 +236,10 @@ impl Prepared<'_> {
                 return another(terms, &volume_name(current)?, medium, changer, observer);
             }
         }
-        Target::create(medium, &terms.label, terms.read_back)
+        terms.target(medium)
     }
 
-    fn settled(&self, vault: &Vault, plan: &Plan<'_>) -> Result<Begin, ExportError> {
+    fn settled(&self, vault: &Vault, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Result<Begin, ExportError> {
         let mut sealed = SealWriter::new(Vec::new(), [&vault.card().recipient])?;
         let secret = Zeroizing::new(plan.identity.expose_secret().to_string());
         let failed = crate::error::FsError::at("can't seal a key for", vault.root());
@@ -247,6 +253,7 @@ impl Prepared<'_> {
             lanes: plan.shape.lanes,
             parity: self.same.parity,
             spanning: self.spanning,
+            mounted,
             number: plan.number,
             label: plan.label.clone(),
             nonce: plan.nonce,

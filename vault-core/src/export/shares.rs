@@ -5,14 +5,19 @@
 
 use super::pack::SealedPack;
 use super::{ExportError, Parity};
+use crate::fs::block_bytes;
 use crate::lane::lock;
 use crate::pool::Stop;
 use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often a waiting writer looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What file systems give room in, at least, in bytes: those that say less have their own needs beside.
+const BLOCK: u64 = 4096;
 
 /// The most data packs in a parity group of one medium: what a mender holds a stripe of.
 pub(super) const GROUP: u64 = 100;
@@ -22,10 +27,27 @@ pub(super) const GROUP: u64 = 100;
 pub(super) struct Sizes {
     /// A full pack's file.
     pub(super) pack: u64,
+    /// What a file system gives room in: every file takes a multiple of it.
+    pub(super) block: u64,
     pub(super) parity: Parity,
 }
 
 impl Sizes {
+    /// Full packs with files of at most `pack` bytes, on these media.
+    pub(super) fn new(pack: u64, parity: Parity, media: &[&Path]) -> Result<Self, ExportError> {
+        let mut block = BLOCK;
+        for medium in media {
+            let own = block_bytes(medium).map_err(|source| ExportError::medium(medium, source))?;
+            block = block.max(own);
+        }
+        Ok(Self { pack: pack.next_multiple_of(block), block, parity })
+    }
+
+    /// What a file of `length` bytes takes.
+    pub(super) fn on_medium(self, length: u64) -> u64 {
+        length.next_multiple_of(self.block.max(1))
+    }
+
     /// Parity packs of a group of `packs` on one medium.
     pub(super) fn parity_packs(self, packs: u64) -> u64 {
         match self.parity {
@@ -39,10 +61,15 @@ impl Sizes {
         packs.div_ceil(GROUP)
     }
 
+    /// The longest file of a volume, but for what describes the bundle.
+    pub(super) fn longest_file(self) -> u64 {
+        if self.parity == Parity::None { self.pack } else { self.parity_pack() }
+    }
+
     /// A parity pack: a pack and its stripe table.
     pub(super) fn parity_pack(self) -> u64 {
         let stripes = self.pack.div_ceil(65_536) + 1;
-        self.pack + 64 + stripes * 8 * 2 * GROUP
+        self.on_medium(self.pack + 64 + stripes * 8 * 2 * GROUP)
     }
 
     /// What the parity of `packs` packs takes.
@@ -155,12 +182,12 @@ impl Shares {
                 return Next::End;
             }
             if let Some(Waiting(pack)) = state.own[medium].pop_front() {
-                state.shares[medium].take(pack.file.len() as u64);
-                // Its group is known to whoever said that it must come here.
-                return Next::Pack(Box::new(pack), None);
+                state.shares[medium].take(self.sizes.on_medium(pack.file.len() as u64));
+                let group = pack.group;
+                return Next::Pack(Box::new(pack), group);
             }
             if let Some(Waiting(first)) = state.common.front() {
-                let length = first.file.len() as u64;
+                let length = self.sizes.on_medium(first.file.len() as u64);
                 if let Some(group) = state.claim(medium, length, self.sizes) {
                     let Some(Waiting(pack)) = state.common.pop_front() else { unreachable!("it is not empty") };
                     self.changed.notify_all();
@@ -275,7 +302,7 @@ mod tests {
     use super::*;
 
     fn sizes(parity: Parity) -> Sizes {
-        Sizes { pack: 1 << 20, parity }
+        Sizes { pack: 1 << 20, block: 4096, parity }
     }
 
     #[test]

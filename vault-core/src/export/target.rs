@@ -2,9 +2,10 @@
 
 use super::pack::SealedPack;
 use super::prove::Checked;
+use super::shares::Sizes;
 use super::{ExportError, Proof};
 use crate::error::FsError;
-use crate::fs::{BackFile, DirectFile, Durable, ReadBack, create_folder, remove_tree, sync_folder};
+use crate::fs::{BackFile, DirectFile, Durable, Mount, ReadBack, create_folder, remove_tree, sync_folder};
 use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::names::Label;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Subject};
@@ -59,6 +60,11 @@ impl Target {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The number of its file system.
+    pub(super) fn device(&self) -> u64 {
+        self.identity.0
     }
 
     pub(super) fn reads_back(&self) -> bool {
@@ -254,6 +260,23 @@ fn identity(medium: &Path) -> Result<(u64, u64), FsError> {
 /// Where a bundle stands on a medium.
 pub(super) fn bundle_path(medium: &Path, label: &Label) -> PathBuf {
     medium.join("gapvault").join(label.as_str())
+}
+
+/// Bytes that a bundle's folder takes with everything in it. What can't be looked at takes none.
+pub(super) fn occupied(path: &Path, sizes: Sizes) -> u64 {
+    // The folder of all bundles is one of those that an export makes.
+    let top = path.parent().and_then(|top| top.symlink_metadata().ok());
+    let entries = walkdir::WalkDir::new(path).follow_links(false).into_iter();
+    let entries = entries.filter_map(|entry| entry.ok()?.metadata().ok()).chain(top);
+    entries.map(|entry| sizes.on_medium(entry.len()).max(entry.blocks().saturating_mul(512))).sum()
+}
+
+/// Whether a file system is mounted right at `medium`.
+pub(super) fn is_mount_point(medium: &Path) -> bool {
+    let Ok((folder, path)) = std::fs::File::open(medium).and_then(|folder| Ok((folder, medium.canonicalize()?))) else {
+        return false;
+    };
+    Mount::of(&folder, medium).is_some_and(|mount| mount.point == path)
 }
 
 /// Whether `medium` can be exported to: it is there, and nobody has put a link where its bundles stand.

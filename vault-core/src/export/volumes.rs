@@ -4,8 +4,9 @@
 use super::journal::{FileRecord, Finished, Journal, Kept};
 use super::pack::Row;
 use super::prove::{Numbered, Shard, read_back, read_back_group};
+use super::regenerate::Lost;
 use super::shares::{Next, Shares, Sizes};
-use super::target::{Target, bundle_path};
+use super::target::{Target, bundle_path, is_mount_point};
 use super::{ExportError, Interruption, Parity, Proof, Spanning};
 use crate::fs::{Aligned, free_bytes};
 use crate::lane::lock;
@@ -51,12 +52,23 @@ pub(super) struct Terms {
     pub(super) threads: usize,
     /// Bytes that likely go to each medium.
     pub(super) likely: u64,
+    /// Media at which a file system was mounted when the export began.
+    pub(super) mounted: Vec<PathBuf>,
 }
 
 impl Terms {
-    /// Bytes that packs and parity may take on a medium that has `taken` bytes of them already.
-    pub(super) fn room(&self, medium: &Path, taken: u64) -> Result<u64, ExportError> {
-        let free = free_bytes(medium).map_err(|source| ExportError::medium(medium, source))?;
+    /// Begins the bundle's folder on a medium, unless all that is there is the folder that it was mounted at.
+    pub(super) fn target(&self, medium: &Path) -> Result<Target, ExportError> {
+        if self.mounted.iter().any(|mounted| mounted == medium) && !is_mount_point(medium) {
+            return Err(ExportError::Pulled { medium: medium.to_owned() });
+        }
+        Target::create(medium, &self.label, self.read_back)
+    }
+
+    /// Bytes that packs and parity may take on a medium that has `taken` bytes of them already, if `sharers` media are on
+    /// its file system.
+    pub(super) fn room(&self, medium: &Path, taken: u64, sharers: u64) -> Result<u64, ExportError> {
+        let free = free_bytes(medium).map_err(|source| ExportError::medium(medium, source))? / sharers.max(1);
         let room = match self.spanning {
             Spanning::Together => free,
             Spanning::Swapped { volume_size } => free.min(volume_size.saturating_sub(taken)),
@@ -133,28 +145,32 @@ pub(super) struct Volumes<'a> {
 const DURABLE: Duration = Duration::from_secs(1);
 
 impl<'a> Volumes<'a> {
-    /// Media in their order, with the packs that are there already and the volumes that were finished before.
+    /// Media in their order, with the packs that are there already, the volumes that were finished before, and the packs
+    /// that are to be made again.
     pub(super) fn new(
         terms: &'a Terms,
         targets: Vec<Target>,
         journal: Journal,
-        (kept, finished): (BTreeMap<u64, Kept>, Vec<Finished>),
+        (kept, finished, lost): (BTreeMap<u64, Kept>, Vec<Finished>, &[Lost]),
         (changer, observer): (&'a dyn Changer, &'a dyn Observer),
     ) -> Result<Self, ExportError> {
         let current = finished.len();
         let mut rooms = Vec::new();
         for (number, target) in targets.iter().enumerate() {
             let own = kept.values().filter(|kept| kept.volume == current + number);
-            let own: Vec<_> = own.map(|kept| (kept.size, kept.group)).collect();
-            let taken = own.iter().map(|(size, _)| size).sum();
+            let own: Vec<_> = own.map(|kept| terms.sizes.on_medium(kept.size)).collect();
+            let taken = own.iter().sum();
             // The parity of what is there is still to be written.
             let parity = match terms.sizes.parity {
                 Parity::SpareVolume => own.len() as u64 * terms.sizes.parity_pack(),
                 _ => terms.sizes.volume(own.len() as u64) - own.len() as u64 * terms.sizes.pack,
             };
-            rooms.push(terms.room(target.medium(), taken)?.saturating_sub(parity));
+            let sharers = targets.iter().filter(|other| other.device() == target.device()).count() as u64;
+            rooms.push(terms.room(target.medium(), taken, sharers)?.saturating_sub(parity));
         }
-        let groups = kept.values().filter_map(|kept| kept.group).max().map_or(0, |group| group + 1);
+        // Packs that are made again come back to their groups.
+        let groups = kept.values().map(|kept| kept.group).chain(lost.iter().map(|lost| lost.group)).flatten();
+        let groups = groups.max().map_or(0, |group| group + 1);
         let shares = Shares::new(terms.sizes, &rooms, groups);
         for (index, target) in targets.iter().enumerate() {
             observer.event(Event::Medium { index, path: target.medium() });
@@ -241,12 +257,8 @@ impl<'a> Volumes<'a> {
         rows: Vec<Row>,
     ) -> Result<(), ExportError> {
         let volume = lock(&self.finished).len() + medium;
-        let mut all = lock(&self.kept);
-        // A pack that was lost and made again belongs to the group that it was in.
-        let group = group.or(all.get(&number).and_then(|known| known.group));
         let kept = Kept { number, sha256: subject.sha256, size: subject.size, volume, group };
-        all.insert(number, kept);
-        drop(all);
+        lock(&self.kept).insert(number, kept);
         lock(&self.journal).pack(kept, rows)
     }
 
@@ -260,7 +272,7 @@ impl<'a> Volumes<'a> {
         let path = lock(&self.targets[medium]).medium().to_owned();
         let wanted = volume_name(lock(&self.finished).len())?;
         let next = another(self.terms, &wanted, &path, self.changer, self.observer)?;
-        self.shares.replace(medium, self.terms.room(&path, 0)?);
+        self.shares.replace(medium, self.terms.room(&path, 0, 1)?);
         *lock(&self.targets[medium]) = next;
         Ok(())
     }
@@ -486,10 +498,10 @@ pub(super) fn another(
         }
         problem = Some(match bundle_path(path, &terms.label).symlink_metadata() {
             Ok(_) => "another volume of this bundle is in".to_owned(),
-            Err(_) => match terms.room(path, 0) {
+            Err(_) => match terms.room(path, 0, 1) {
                 Ok(room) if terms.sizes.volume(1) > room => "it has no room for a pack".to_owned(),
                 Err(error) => error.to_string(),
-                Ok(_) => match Target::create(path, &terms.label, terms.read_back) {
+                Ok(_) => match terms.target(path) {
                     Ok(target) => return Ok(target),
                     Err(error) => error.to_string(),
                 },

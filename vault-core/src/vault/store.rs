@@ -101,6 +101,14 @@ impl Vault {
         })
     }
 
+    /// The seals that others took the place of.
+    fn superseded(&self) -> impl Iterator<Item = BundleId> {
+        self.log().iter().filter_map(|entry| match entry.event {
+            Event::Superseded { bundle, .. } => Some(bundle),
+            _ => None,
+        })
+    }
+
     /// Where a bundle's files are, once the log names it.
     pub(crate) fn bundle_path(&self, bundle: &BundleId) -> PathBuf {
         self.bundles().join(bundle.to_string())
@@ -152,9 +160,14 @@ impl Vault {
     /// to where imports wait.
     pub(super) fn clear_leftovers(&self) -> Result<(), VaultError> {
         let committed: HashSet<_> = self.held().map(|held| held.bundle().to_string()).collect();
+        let superseded: HashSet<_> = self.superseded().map(|bundle| bundle.to_string()).collect();
         let bundles = self.bundles();
         for name in names(&bundles)?.into_iter().filter(|n| n.parse::<BundleId>().is_ok() && !committed.contains(n)) {
             let placed = bundles.join(&name);
+            if superseded.contains(&name) {
+                remove_tree(&placed)?;
+                continue;
+            }
             let staging = if self.made(&placed) {
                 bundles.join(format!("{STAGING}{name}"))
             } else {

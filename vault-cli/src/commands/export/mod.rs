@@ -9,8 +9,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{parse_note, parse_percent, parse_size, parse_span};
 use crate::ui::Ui;
-use gapvault_core::export::{Again, ExportOptions, ExportRequest, Media, NoChanger, Parity, again, prepare};
-use gapvault_core::find_bundle;
+use gapvault_core::export::{Again, ExportOptions, ExportRequest, Media, NoChanger, Parity, again, find_made, prepare};
 use gapvault_core::formats::catalogue::{Note, Provenance};
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::{ArtifactRef, TentName, VolumeName};
@@ -117,7 +116,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         let [medium] = args.to.as_slice() else {
             return Err(Failure::usage("--again writes one medium", "give one --to"));
         };
-        let bundle = find_bundle(&vault, beginning)?;
+        let bundle = find_made(&vault, beginning)?;
         let request = Again { bundle, volume: args.volume, medium: medium.clone(), options };
         let outcome = again(&mut vault, &request, ui.observer())?;
         return told::outcome(ui, &outcome, begun.elapsed());
