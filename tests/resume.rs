@@ -60,17 +60,12 @@ impl Room {
     /// The packs on all media.
     fn packs(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut packs = BTreeMap::new();
-        for medium in self.media() {
-            let found = walk(&medium.join("gapvault"));
-            packs.extend(
-                found
-                    .into_iter()
-                    .filter(|p| p.parent().is_some_and(|p| p.parent().is_some_and(|p| p.ends_with("packs"))))
-                    .filter_map(|path| {
-                        let bytes = fs::read(&path).ok()?;
-                        Some((path.extension().is_some_and(|e| e == "age")).then_some((path, bytes))).flatten()
-                    }),
-            );
+        for path in self.media().iter().flat_map(|medium| walk(&medium.join("gapvault"))) {
+            let is_pack = path.to_str().is_some_and(|path| path.contains("/packs/") && path.ends_with(".age"));
+            // One that is renamed meanwhile comes later.
+            if let (true, Ok(bytes)) = (is_pack, fs::read(&path)) {
+                packs.insert(path, bytes);
+            }
         }
         packs
     }
@@ -194,7 +189,7 @@ fn packs_that_are_damaged_cut_or_gone_are_made_again_and_the_others_kept() {
         assert!(kept(&ended) > 15, "{name}: {ended:#?}");
         assert_eq!(same(&before, &room.packs()), kept(&ended), "{name}");
         room.expect_whole(&gap);
-        if name.starts_with('s') || name.starts_with('p') && media == 2 && more[0] == "--spare-volumes" {
+        if more[0] == "--spare-volumes" {
             // Any one of them is expendable, those with packs that were made again as well.
             for lost in room.media() {
                 let other = room.copy("lost");
@@ -412,20 +407,14 @@ fn swapped_media_go_on_with_the_volume_that_was_being_written_or_waited_for() {
         r#"test -e "$GAPVAULT_MEDIUM-died" || {{ touch "$GAPVAULT_MEDIUM-died"; kill -KILL $PPID; exit 1; }}; {SWAP}"#
     );
     for (name, parity) in [("swapped", "--overcommit"), ("parity", "--parity=5%")] {
-        let mut room = Room::new(&gap, name, &source, 1, &["--volume-size", "4M", parity, "--next-medium"]);
-        // Killed while it waits for volume 2.
-        let mut first = room.export();
-        room.more.push("");
-        let last = room.more.len() - 1;
+        let room = Room::new(&gap, name, &source, 1, &["--volume-size", "4M", parity]);
         let with = |script: &str| {
-            let mut command = gapvault();
-            command.arg("--vault").arg(room.at.join("lab")).arg("export").arg(&source);
-            command.args(["--name", "m:1", "--tent", "aurora", "--pack-size", "64K", "--json"]);
-            command.args(&room.more[..last]).arg(script).arg("--to").arg(room.at.join("m0"));
+            let mut command = room.export();
+            command.arg("--next-medium").arg(script);
             command
         };
-        drop(std::mem::replace(&mut first, with(&die)));
-        assert_eq!(run(&mut first).code, -1);
+        // Killed while it waits for volume 2.
+        assert_eq!(run(&mut with(&die)).code, -1);
         // Killed in the middle of volume 2.
         let (away, now) = (room.at.join("m0-1"), room.at.join("m0"));
         let begun =
