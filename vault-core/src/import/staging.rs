@@ -3,7 +3,8 @@
 use super::error::ImportError;
 use super::packs::is_description;
 use crate::bundle::{
-    BundleError, Chosen, Fault, Fetched, Judged, Listed, SealedBundle, Shelf, Store, digest_of, fetch, weight,
+    BundleError, Chosen, Damage, Fault, Fetched, Judged, Listed, Mended, SealedBundle, Shelf, Store, digest_of, fetch,
+    weight,
 };
 use crate::error::FsError;
 use crate::fs::{Aligned, DirectFile, Durable, Folder, create_folder, sync_folder, write_replacing};
@@ -138,9 +139,11 @@ impl Staging {
         Ok(spoiled)
     }
 
-    /// Writes a small file that was put together.
-    pub(super) fn put(&self, file: &BundleFile, bytes: &[u8]) -> Result<(), FsError> {
-        write_replacing(&self.path.join(file.to_string()), bytes, 0o600)
+    /// Writes a small file that was put together and has its digest.
+    pub(super) fn put(&mut self, subject: &Subject, text: &str) -> Result<Mended, FsError> {
+        write_replacing(&self.path.join(subject.file.to_string()), text.as_bytes(), 0o600)?;
+        self.add(subject);
+        Ok(Mended { file: subject.file.clone(), size: subject.size, damage: Damage::default() })
     }
 
     pub(super) fn sync(&self) -> Result<(), FsError> {
