@@ -105,7 +105,9 @@ fn every_way_of_damage_within_the_parity_is_mended() {
         flip(&v.pack(6), 65_700);
     });
     // A list of digests is made anew from the seal.
-    field.mends(&[], |v| flip(&v.bundles[0].join("SHA256SUMS.1"), 3));
+    let (site, run) = field.import(|v| flip(&v.bundles[0].join("SHA256SUMS.1"), 3));
+    assert_eq!(run.expect(0).json()["bundles"][0]["mended"][0]["file"], "SHA256SUMS.1");
+    field.expect_whole(&site);
 }
 
 #[test]
