@@ -150,6 +150,24 @@ fn verify_says_what_could_be_mended() {
 }
 
 #[test]
+fn of_many_groups_the_worst_are_told_and_the_rest_counted() {
+    let field = Field::new(32, Layout::new(1, 16, 1));
+    (0..16).chain([20]).for_each(|n| flip(&field.volumes.pack(n), 9));
+    let medium = &field.volumes.media[0];
+    let run = on(&field.gap, "verify", &[medium]).refused(3, "packs 4, 20 can't be mended");
+    let lines = |begin: &str| run.out.lines().filter(|line| line.starts_with(begin)).collect::<Vec<_>>();
+    assert!(lines("  group  ")[0].contains("packs 4, 20 can't be mended"), "{run:#?}");
+    assert_eq!((lines("  group  ").len(), lines("  damaged").len()), (10, 11), "{run:#?}");
+    assert!(run.out.contains("groups   15 of 16 that lack something can be mended (--json names all)"), "{run:#?}");
+    assert!(run.out.contains("parity   1 of 16 groups have lost more than they can mend"), "{run:#?}");
+    let json = crate::support::run(field.gap.cluster.command(["verify", "--json"]).arg(medium)).json();
+    assert_eq!(json["bundles"][0]["groups"].as_array().map(Vec::len), Some(16));
+    flip(&field.volumes.pack(20), 9);
+    let run = on(&field.gap, "verify", &[medium]).refused(3, "all of it can be mended");
+    assert!(run.out.contains("parity   nothing more may be lost: of 16 groups"), "{run:#?}");
+}
+
+#[test]
 fn any_one_medium_of_a_set_may_be_spared() {
     // 8 packs on 4 volumes in 2 groups; of each group every volume has one pack, and two of them a parity pack.
     let field = Field::new(8, Layout::new(4, 2, 2));
