@@ -105,7 +105,9 @@ fn every_way_of_damage_within_the_parity_is_mended() {
         flip(&v.pack(6), 65_700);
     });
     // A list of digests is made anew from the seal.
-    field.mends(&[], |v| flip(&v.bundles[0].join("SHA256SUMS.1"), 3));
+    let (site, run) = field.import(|v| flip(&v.bundles[0].join("SHA256SUMS.1"), 3));
+    assert_eq!(run.expect(0).json()["bundles"][0]["mended"][0]["file"], "SHA256SUMS.1");
+    field.expect_whole(&site);
 }
 
 #[test]
@@ -145,6 +147,24 @@ fn verify_says_what_could_be_mended() {
     flip(&field.volumes.pack(4), 9);
     let run = verify().refused(3, "packs 0, 2, 4 can't be mended: the worst stripe lacks 3 shards");
     assert!(run.out.contains("is damaged:") && run.out.contains("volume   1: 4 files damaged"), "{run:#?}");
+}
+
+#[test]
+fn of_many_groups_the_worst_are_told_and_the_rest_counted() {
+    let field = Field::new(32, Layout::new(1, 16, 1));
+    (0..16).chain([20]).for_each(|n| flip(&field.volumes.pack(n), 9));
+    let medium = &field.volumes.media[0];
+    let run = on(&field.gap, "verify", &[medium]).refused(3, "packs 4, 20 can't be mended");
+    let lines = |begin: &str| run.out.lines().filter(|line| line.starts_with(begin)).collect::<Vec<_>>();
+    assert!(lines("  group  ")[0].contains("packs 4, 20 can't be mended"), "{run:#?}");
+    assert_eq!((lines("  group  ").len(), lines("  damaged").len()), (10, 11), "{run:#?}");
+    assert!(run.out.contains("groups   15 of 16 that lack something can be mended (--json names all)"), "{run:#?}");
+    assert!(run.out.contains("parity   1 of 16 groups have lost more than they can mend"), "{run:#?}");
+    let json = crate::support::run(field.gap.cluster.command(["verify", "--json"]).arg(medium)).json();
+    assert_eq!(json["bundles"][0]["groups"].as_array().map(Vec::len), Some(16));
+    flip(&field.volumes.pack(20), 9);
+    let run = on(&field.gap, "verify", &[medium]).refused(3, "all of it can be mended");
+    assert!(run.out.contains("parity   nothing more may be lost: of 16 groups"), "{run:#?}");
 }
 
 #[test]

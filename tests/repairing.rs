@@ -1,5 +1,6 @@
 //! A damaged set is written anew, to the bit, and nothing but that.
 
+use crate::support::kill::at_many_points;
 use crate::support::reseal::{read_seal, reseal, reseal_bytes};
 use crate::support::tools::skip;
 use crate::support::untouched::promptly;
@@ -58,6 +59,10 @@ fn a_damaged_bundle_is_written_anew_to_the_bit() {
     for name in ["packs/0000/000000.age", "packs/0000/000003.age", "parity/0000/000001.rs", "SHA256SUMS.1"] {
         assert!(told.out.contains(&format!("mended   {name}")), "{told:#?}");
     }
+    assert!(
+        told.out.lines().any(|l| l.contains("SHA256SUMS.1 (") && l.ends_with("made anew from the seal")),
+        "{told:#?}"
+    );
     assert!(snapshot(&new[0]) == snapshot(&volumes.media[0]), "not as it was");
     assert!(snapshot(&damaged.media[0]) == before && gap.cluster.snapshot() == vault);
     // Not over what is there, and not over what it is read from.
@@ -117,6 +122,39 @@ fn a_repair_that_broke_off_goes_on() {
             .code
             == 6
     );
+}
+
+#[test]
+fn a_killed_repair_leaves_no_bundle_and_goes_on() {
+    let gap = Gap::new();
+    let volumes = export(&gap, 6, ONE);
+    let damaged = volumes.copied(&gap, "damaged");
+    flip(&damaged.pack(0), 9);
+    fs::remove_file(damaged.parity(1)).unwrap();
+    let mut count = 0;
+    let repair = |to: &Path| {
+        let mut command = gap.cluster.command(["repair"]);
+        command.args(&damaged.media).arg("--to").arg(to);
+        command
+    };
+    let new = || {
+        count += 1;
+        let to = gap.path(&format!("new-{count}"));
+        fs::create_dir(&to).unwrap();
+        let command = repair(&to);
+        (to, command)
+    };
+    at_many_points(new, |to, point, ended| {
+        let sealed = to.join("gapvault").join(volumes.label()).join("seal.json").exists();
+        assert!(sealed || !ended, "{point}");
+        if sealed {
+            assert_eq!(on(&gap, "verify", &[&to]).code, 0, "{point}");
+        } else {
+            assert_eq!(run(&mut repair(&to)).code, 0, "{point}");
+        }
+        assert!(snapshot(&to) == snapshot(&volumes.media[0]), "{point}");
+        fs::remove_dir_all(to).unwrap();
+    });
 }
 
 /// A trusted exporter whose parity does not fit the packs: nothing of it gets in, the digests decide.

@@ -104,4 +104,4 @@ pub mod verify;
 
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
-pub use numbers::Numbers;
+pub use numbers::{Numbers, tell_volumes};

@@ -1,5 +1,6 @@
-//! Numbers of packs, told compactly.
+//! Numbers of packs and names of volumes, told compactly.
 
+use gapvault_formats::names::VolumeName;
 use std::fmt;
 
 /// Numbers in ascending order as ranges: each from a first to one past the last.
@@ -62,9 +63,43 @@ impl fmt::Display for Numbers {
     }
 }
 
+/// Names of volumes with their noun, those that are numbers as ranges: `volume 3`, `volumes 1 to 15, b`.
+#[must_use]
+pub fn tell_volumes(names: &[VolumeName]) -> String {
+    // A name with a zero before it, or one past all numbers, is told as it is.
+    let number = |name: &VolumeName| name.as_str().parse::<u64>().ok().filter(|n| n.to_string() == name.as_str());
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let numbers: Numbers = numbers.into_iter().collect();
+    let mut others: Vec<&str> = names.iter().filter(|n| number(n).is_none()).map(AsRef::as_ref).collect();
+    others.sort_unstable();
+    others.dedup();
+    let noun = if numbers.count() + others.len() as u64 == 1 { "volume" } else { "volumes" };
+    let mut told: Vec<String> = others.iter().take(TOLD).map(ToString::to_string).collect();
+    if !numbers.is_empty() {
+        told.insert(0, numbers.to_string());
+    }
+    let more = others.len().saturating_sub(TOLD);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{noun} {}{more}", told.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn volumes_are_told_by_ranges() {
+        let told = |names: &[&str]| tell_volumes(&names.iter().map(|n| n.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(told(&["3"]), "volume 3");
+        assert_eq!(told(&["10", "9", "8", "1", "9"]), "volumes 1, 8 to 10");
+        assert_eq!(told(&["b", "02", "2", "a"]), "volumes 2, 02, a, b");
+        assert_eq!(told(&["99999999", "0"]), "volumes 0, 99999999");
+        let many: Vec<_> = (0..100).map(|n| format!("v{n}")).collect();
+        let many = told(&many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(many.ends_with(" and 88 more") && many.len() < 100, "{many}");
+    }
 
     #[test]
     fn ranges_are_told_compactly() {

@@ -1,7 +1,8 @@
 //! What several commands tell of media: what was mended, what was odd, which was slow.
 
 use crate::text::{bytes, count, printable};
-use gapvault_core::bundle::{Mended, Note, Pace};
+use gapvault_core::bundle::{Damage, Mended, Note, Pace};
+use gapvault_core::formats::seal::BundleFile;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -9,6 +10,9 @@ use std::fmt::Write;
 const SLOW: f64 = 3.0;
 /// Bytes under which a medium was not read for long enough to be judged.
 const FEW: u64 = 64 << 20;
+
+/// The most lines of one sort; `--json` has all.
+pub(crate) const TOLD: usize = 10;
 
 /// A file that was put together again, for `--json`.
 #[derive(Serialize)]
@@ -48,21 +52,33 @@ impl From<Pace> for ToldMedium {
     }
 }
 
-/// A line for each file that was mended.
+/// A line for each file that was mended, if they are not many.
 pub(crate) fn mended_lines(mended: &[Mended]) -> String {
     let mut out = String::new();
-    for Mended { file, size, damage } in mended {
-        let parts = [(damage.missing, "missing"), (damage.unreadable, "unreadable"), (damage.differing, "altered")];
-        let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        // Writing to a String can't fail.
-        let _ = writeln!(
-            out,
-            "  mended   {file} ({}): of its stripes of 64 KiB {}",
-            bytes(*size),
-            if parts.is_empty() { "none was altered".to_owned() } else { parts.join(", ") }
-        );
+    // Writing to a String can't fail.
+    for Mended { file, size, damage } in mended.iter().take(TOLD) {
+        let _ = writeln!(out, "  mended   {file} ({}): {}", bytes(*size), made(file, *damage));
+    }
+    let more = mended.get(TOLD..).unwrap_or_default();
+    if !more.is_empty() {
+        let size = bytes(more.iter().map(|mended| mended.size).sum());
+        let files = count(more.len() as u64, "file");
+        let _ = writeln!(out, "  mended   {files} beside these, {size} (--json names all)");
     }
     out
+}
+
+/// What was wrong with a file that was mended, or how else it was made.
+fn made(file: &BundleFile, damage: Damage) -> String {
+    if matches!(file, BundleFile::Sums(_)) {
+        return "made anew from the seal".to_owned();
+    }
+    let parts = [(damage.missing, "missing"), (damage.unreadable, "unreadable"), (damage.differing, "altered")];
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if parts.is_empty() {
+        return "its stripes were all there, and yet it was not the file".to_owned();
+    }
+    format!("of its stripes of 64 KiB {}", parts.join(", "))
 }
 
 /// A line for each thing that was odd and did no harm.

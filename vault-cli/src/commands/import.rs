@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use crate::text::{bytes, count};
 use crate::ui::Ui;
 use gapvault_core::formats::custody::Imported;
-use gapvault_core::import::{Outcome, import};
+use gapvault_core::formats::names::VolumeName;
+use gapvault_core::import::{ImportError, Outcome, import};
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
@@ -29,23 +30,54 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Serialize)]
-struct Told {
-    already: bool,
-    imported: Imported,
-    mended: Vec<ToldMended>,
-    media: Vec<ToldMedium>,
+#[serde(untagged)]
+enum Told {
+    Imported {
+        already: bool,
+        imported: Box<Imported>,
+        mended: Vec<ToldMended>,
+        media: Vec<ToldMedium>,
+    },
+    /// Packs are told from a first to one past the last, as by `pending --json`.
+    Waiting {
+        packs: u64,
+        missing_packs: Vec<(u64, u64)>,
+        missing_volumes: Vec<VolumeName>,
+        damaged_packs: Vec<(u64, u64)>,
+    },
+    Spoiled {
+        damaged_packs: Vec<(u64, u64)>,
+    },
 }
 
 pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
     args.media.each(ui, |set| {
-        let outcome = import(&mut vault, set, ui.observer())?;
+        let outcome = match import(&mut vault, set, ui.observer()) {
+            Ok(outcome) => outcome,
+            Err(error) => return came_to_nothing(error),
+        };
         let human = human(&outcome);
         let Outcome { imported, already, mended, media, .. } = outcome;
         let mended = mended.into_iter().map(ToldMended::from).collect();
         let media = media.into_iter().map(ToldMedium::from).collect();
-        Ok(Became::good(Told { already, imported, mended, media }, human))
+        Ok(Became::good(Told::Imported { already, imported: Box::new(imported), mended, media }, human))
     })
+}
+
+/// What a program can read of an import that did not come to its end, beside its error.
+fn came_to_nothing(error: ImportError) -> Result<Became<Told>, Failure> {
+    let object = match &error {
+        ImportError::Waiting(waiting) => Told::Waiting {
+            packs: waiting.packs,
+            missing_packs: waiting.missing.ranges().to_vec(),
+            missing_volumes: waiting.volumes.clone(),
+            damaged_packs: waiting.damaged.ranges().to_vec(),
+        },
+        ImportError::Spoiled(spoiled) => Told::Spoiled { damaged_packs: spoiled.packs.ranges().to_vec() },
+        _ => return Err(error.into()),
+    };
+    Ok(Became { object, human: String::new(), failure: Some(error.into()) })
 }
 
 fn human(outcome: &Outcome) -> String {

@@ -8,6 +8,7 @@ use gapvault_core::export::{UnfinishedExport, drop_unfinished, unfinished};
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::{ArtifactRef, Label, PersonName, TentName, VolumeName};
 use gapvault_core::pending::{PendingImport, PendingSeal, drop_pending, pending};
+use gapvault_core::tell_volumes;
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
@@ -162,9 +163,7 @@ fn human(import: &PendingImport) -> String {
     if missing.is_empty() {
         let _ = writeln!(out, "    missing  no pack: bring the seal's medium again to end it");
     } else {
-        let names: Vec<_> = volumes.iter().map(ToString::to_string).collect();
-        let noun = if names.len() == 1 { "volume" } else { "volumes" };
-        let _ = writeln!(out, "    missing  {noun} {}: packs {missing}", names.join(", "));
+        let _ = writeln!(out, "    missing  {}: packs {missing}", tell_volumes(volumes));
     }
     out
 }

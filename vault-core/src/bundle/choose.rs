@@ -8,6 +8,7 @@ use super::set::{Placed, Set};
 use super::supersede::{are_one_bundle, is_later};
 use crate::error::{Explain, Kind, explain};
 use crate::fs::OpenError;
+use crate::numbers::tell_volumes;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
 use gapvault_formats::names::{Label, VolumeName};
@@ -49,13 +50,9 @@ explain!(SetError, pass: [Bundle], {
 fn told(volumes: &[VolumeName]) -> String {
     match volumes {
         [] => String::new(),
-        [one] => format!("; by its name this is volume {one}"),
-        several => format!("; by their names these are volumes {}", join(several)),
+        [_] => format!("; by its name this is {}", tell_volumes(volumes)),
+        _ => format!("; by their names these are {}", tell_volumes(volumes)),
     }
-}
-
-fn join(names: &[VolumeName]) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Something about a medium that did no harm.

@@ -21,7 +21,7 @@ pub(crate) use deliver::weight;
 pub(crate) use fetch::{Fetched, Nowhere, Shelf, announce, fetch, read_from};
 pub(crate) use files::{check_header, digest_of};
 pub(crate) use judge::{Judged, Purpose, judge, unjudged};
-pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend};
+pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_unmended};
 pub(crate) use room::check_room;
 pub(crate) use volumes::{Whereabouts, regenerate_sums, volume_files};
 

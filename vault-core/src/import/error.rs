@@ -1,8 +1,8 @@
 //! Why an import does not come to its end.
 
-use crate::bundle::{BundleError, ContentsError, Fault, JudgeError, RoomError, SetError, Unmended};
+use crate::bundle::{BundleError, ContentsError, Fault, JudgeError, RoomError, SetError, Unmended, tell_unmended};
 use crate::error::{Explain, FsError, Kind, explain};
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, tell_volumes};
 use crate::vault::VaultError;
 use gapvault_formats::catalogue::Role;
 use gapvault_formats::ids::BundleId;
@@ -98,6 +98,8 @@ pub struct Waiting {
     pub damaged: Numbers,
     /// What is wrong with each of them.
     pub faults: Vec<Fault>,
+    /// Whether parity on other volumes may make up for a missing one, if they are put in together.
+    pub spans_media: bool,
 }
 
 impl fmt::Display for Waiting {
@@ -106,9 +108,7 @@ impl fmt::Display for Waiting {
         let here = packs - missing.count();
         write!(f, "bundle {label} is incomplete: {here} of {packs} packs are in the vault, missing are {missing}")?;
         if !volumes.is_empty() {
-            let names: Vec<_> = volumes.iter().map(ToString::to_string).collect();
-            let volumes = if names.len() == 1 { "volume" } else { "volumes" };
-            write!(f, " ({volumes} {})", names.join(", "))?;
+            write!(f, " ({})", tell_volumes(volumes))?;
         }
         if !lost.is_empty() {
             write!(f, "; {} not on the medium that should have it", files(lost))?;
@@ -131,6 +131,9 @@ impl Explain for Waiting {
             "bring the media that are missing together with these: what is damaged may be mended with them"
         } else if self.volumes.is_empty() {
             "bring the medium that it was written to, or have that volume exported again"
+        } else if self.spans_media {
+            // Parity packs are not kept in the vault, so only what is in at one time can make up for what is not.
+            "bring them in any order; if one is lost, put in as many of the others together as there are: their parity may make up for it (`gapvault import A C`)"
         } else {
             "bring them in any order; `gapvault pending` lists what waits"
         };
@@ -162,7 +165,7 @@ impl fmt::Display for Spoiled {
                 write!(f, ", of them {}", files(&self.packs))?;
             }
         }
-        self.unmended.iter().try_for_each(|unmended| write!(f, "; {unmended}"))
+        f.write_str(&tell_unmended(&self.unmended))
     }
 }
 

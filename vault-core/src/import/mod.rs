@@ -124,17 +124,22 @@ fn stage(
     let mut imported = describe::describe(vault, judged, &Folder::open(incoming.path())?)?;
     let (mut mended, mut media, mut died) = (Vec::new(), Vec::new(), Vec::new());
     if judged.seal.predicate().parity.is_some() {
-        spoiled.retain(|fault| match regenerate_sums(&judged.seal, &fault.file) {
-            Some(text) => staging.put(&fault.file, text.as_bytes()).is_err(),
-            None => true,
-        });
+        let mut left = Vec::new();
+        for fault in spoiled {
+            let text = judged.seal.subject(&fault.file).zip(regenerate_sums(&judged.seal, &fault.file));
+            match text {
+                Some((subject, text)) => mended.push(staging.put(subject, &text)?),
+                None => left.push(fault),
+            }
+        }
+        spoiled = left;
     }
     if imported.tent_key.is_some() {
         let all = packs::packs(&judged.seal);
         check_room(vault.root(), staging.lacks(&all))?;
         let fetched = staging.take(Phase::Import, &chosen.folders, &all, &judged.seal, observer)?;
         let attempt = mend(&mut staging, &judged.seal, &chosen.folders, &fetched, observer)?;
-        (mended, media) = (attempt.mended, fetched.paces.clone());
+        (mended, media) = ([attempt.mended, mended].concat(), fetched.paces.clone());
         let note = |(folder, error): &(usize, FsError)| Note::Died {
             path: chosen.folders[*folder].placed.path.clone(),
             reason: error.to_string(),

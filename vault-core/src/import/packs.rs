@@ -73,6 +73,7 @@ pub(super) fn expect_all(
         return Err(ImportError::Waiting(Box::new(Waiting {
             label: seal.predicate().label.clone(),
             packs: seal.predicate().stream.packs(),
+            spans_media: parity_spans_media(seal, &missing),
             volumes: absent.into_iter().map(|volume| volumes[volume].name.clone()).collect(),
             missing: missing.into_iter().collect(),
             lost: lost.into_iter().collect(),
@@ -96,6 +97,18 @@ impl Away {
     fn volume_of(&self, file: &BundleFile) -> Option<usize> {
         self.whereabouts.volume_of(file).filter(|volume| self.volumes[*volume])
     }
+}
+
+/// Whether some missing pack has parity on another volume than its own.
+fn parity_spans_media(seal: &Seal, missing: &[u64]) -> bool {
+    let Some(parity) = &seal.predicate().parity else { return false };
+    let whereabouts = Whereabouts::new(seal);
+    parity.numbered().any(|(first, group)| {
+        let lost = group.numbers().filter(|n| missing.binary_search(n).is_ok());
+        let volumes: BTreeSet<_> = lost.map(|n| whereabouts.volume_of(&BundleFile::Pack(n))).collect();
+        let mut parity = (first..first + group.parity).map(|n| whereabouts.volume_of(&BundleFile::Parity(n)));
+        !volumes.is_empty() && parity.any(|volume| volumes.iter().any(|lost| *lost != volume))
+    })
 }
 
 /// Whether all damaged packs may still be mended with what stands on volumes that were not brought now.

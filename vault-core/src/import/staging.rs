@@ -3,10 +3,11 @@
 use super::error::ImportError;
 use super::packs::is_description;
 use crate::bundle::{
-    BundleError, Chosen, Fault, Fetched, Judged, Listed, SealedBundle, Shelf, Store, digest_of, fetch, weight,
+    BundleError, Chosen, Damage, Fault, Fetched, Judged, Listed, Mended, SealedBundle, Shelf, Store, digest_of, fetch,
+    weight,
 };
 use crate::error::FsError;
-use crate::fs::{Aligned, DirectFile, Durable, Folder, create_folder, sync_folder, write_replacing};
+use crate::fs::{Aligned, DirectFile, Durable, Folder, create_folder, remove_tree, sync_folder, write_replacing};
 use crate::observe::{Event, Observer, Phase};
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal, Subject};
 use std::collections::BTreeSet;
@@ -49,11 +50,16 @@ impl Staging {
     /// Removes what is no file of this bundle; gives those that are there.
     fn keep_only<'a>(&self, judged: &'a Judged) -> Result<Vec<&'a Subject>, ImportError> {
         let mut found = BTreeSet::new();
-        for entry in walkdir::WalkDir::new(&self.path).into_iter().filter_map(Result::ok) {
+        let mut entries = walkdir::WalkDir::new(&self.path).min_depth(1).into_iter();
+        while let Some(entry) = entries.next() {
+            let Ok(entry) = entry else { continue };
+            let name = entry.path().strip_prefix(&self.path).ok().and_then(Path::to_str).map(str::to_owned);
             if !entry.file_type().is_dir() {
-                let name = entry.path().strip_prefix(&self.path).ok().and_then(Path::to_str).map(str::to_owned);
-                let name = name.unwrap_or_else(|| entry.path().display().to_string());
-                found.insert(name);
+                found.insert(name.unwrap_or_else(|| entry.path().display().to_string()));
+            } else if !name.is_some_and(|name| is_shelf(&name)) {
+                // A folder under a file's name would stand in that file's way for ever.
+                remove_tree(entry.path())?;
+                entries.skip_current_dir();
             }
         }
         let there = judged.seal.subjects().iter().filter(|s| found.remove(&s.file.to_string())).collect();
@@ -138,9 +144,11 @@ impl Staging {
         Ok(spoiled)
     }
 
-    /// Writes a small file that was put together.
-    pub(super) fn put(&self, file: &BundleFile, bytes: &[u8]) -> Result<(), FsError> {
-        write_replacing(&self.path.join(file.to_string()), bytes, 0o600)
+    /// Writes a small file that was put together and has its digest.
+    pub(super) fn put(&mut self, subject: &Subject, text: &str) -> Result<Mended, FsError> {
+        write_replacing(&self.path.join(subject.file.to_string()), text.as_bytes(), 0o600)?;
+        self.add(subject);
+        Ok(Mended { file: subject.file.clone(), size: subject.size, damage: Damage::default() })
     }
 
     pub(super) fn sync(&self) -> Result<(), FsError> {
@@ -182,6 +190,12 @@ impl Store<ImportError> for Staging {
             self.size += subject.size;
         }
     }
+}
+
+/// Whether a folder of this name holds packs or other such folders: `packs`, `packs/0000`.
+fn is_shelf(name: &str) -> bool {
+    let number = name.strip_prefix("packs/");
+    name == "packs" || number.is_some_and(|n| n.len() == 4 && n.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The files of one medium on their way in.

@@ -1,6 +1,6 @@
 //! Why a bundle is not written anew.
 
-use crate::bundle::{BundleError, Fault, JudgeError, RoomError, SealReadError, SetError, Unmended};
+use crate::bundle::{BundleError, Fault, JudgeError, RoomError, SealReadError, SetError, Unmended, tell_unmended};
 use crate::error::{FsError, explain};
 use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::names::Label;
@@ -102,8 +102,5 @@ fn told(faults: &[Fault], unmended: &[Unmended]) -> String {
     if faults.len() > 1 {
         let _ = write!(out, "; {} files are damaged or missing", faults.len());
     }
-    for group in unmended {
-        let _ = write!(out, "; {group}");
-    }
-    out
+    out + &tell_unmended(unmended)
 }

@@ -237,10 +237,12 @@ fn expect_own(path: &Path, gapvault: &Path, seal: &Seal) -> Result<(), RepairErr
     }
     for entry in walkdir::WalkDir::new(path) {
         let entry = entry.map_err(|_| exists())?;
+        let name = entry.path().strip_prefix(path).ok().and_then(Path::to_str).ok_or_else(exists)?;
         if entry.file_type().is_dir() {
+            // One under a file's name would stand in that file's way.
+            name.parse::<BundleFile>().map_or(Ok(()), |_| Err(exists()))?;
             continue;
         }
-        let name = entry.path().strip_prefix(path).ok().and_then(Path::to_str).ok_or_else(exists)?;
         let name = name.strip_suffix(".part").unwrap_or(name);
         let is_signature = name.starts_with("seal.json.") && name.ends_with(".sig");
         let is_part_of_seal = name == SEAL_NAME && !entry.path().ends_with(SEAL_NAME);

@@ -3,7 +3,7 @@
 use crate::bundle::{
     BundleError, Fault, Fetched, Listed, Shards, diagnose, group_files, regenerate_sums, volume_files, weight,
 };
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, tell_volumes};
 use crate::observe::Observer;
 use gapvault_formats::names::VolumeName;
 use gapvault_formats::seal::{BundleFile, Group, Seal, Volume};
@@ -78,6 +78,12 @@ impl Report {
         !self.absent.is_empty() || !self.faults.is_empty() || self.volumes.iter().any(|v| v.paths.is_empty())
     }
 
+    /// The volumes that were not brought.
+    #[must_use]
+    pub fn missing_volumes(&self) -> Vec<VolumeName> {
+        self.volumes.iter().filter(|v| v.paths.is_empty()).map(|v| v.name.clone()).collect()
+    }
+
     pub(super) fn damage(&self) -> String {
         let first = self.faults.first().map(|fault| fault.error.to_string()).unwrap_or_default();
         let more = match self.faults.len() {
@@ -94,14 +100,13 @@ impl Report {
     }
 
     pub(super) fn absence(&self) -> String {
-        let missing: Vec<_> = self.volumes.iter().filter(|v| v.paths.is_empty()).map(|v| v.name.to_string()).collect();
-        match (self.faults.first(), missing.as_slice()) {
-            (Some(fault), []) => fault.error.to_string(),
-            (fault, names) => {
+        let missing = self.missing_volumes();
+        match self.faults.first() {
+            Some(fault) if missing.is_empty() => fault.error.to_string(),
+            fault => {
                 let fault = fault.map_or(String::new(), |fault| format!("; {}", fault.error));
-                let volumes = if names.len() == 1 { "volume" } else { "volumes" };
                 let packs = if self.absent.is_empty() { String::new() } else { format!(" (packs {})", self.absent) };
-                format!("bundle {} is incomplete: {volumes} {} missing{packs}{fault}", self.label, names.join(", "))
+                format!("bundle {} is incomplete: {} missing{packs}{fault}", self.label, tell_volumes(&missing))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Mending a bundle group by group, into wherever its files are brought together.
 
 use super::encode::encode;
-use super::{Damage, Mended, RestoreError, Shards, Sink, diagnose, files, restore};
+use super::{Damage, Mended, RestoreError, Shards, Sink, Unmended, diagnose, files, restore};
 use crate::bundle::choose::Listed;
 use crate::bundle::deliver::weight;
 use crate::bundle::fetch::{Fetched, Nowhere, fetch};
@@ -14,7 +14,6 @@ use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::seal::{BundleFile, Group, Seal, Subject};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Write;
 
 /// How many files are put together at once: each is an open file.
@@ -34,32 +33,6 @@ pub(crate) trait Store<E> {
     fn commit(&self, subject: &Subject, file: Durable) -> Result<(), E>;
     /// From now on it has this file.
     fn add(&mut self, subject: &Subject);
-}
-
-/// A parity group that is damaged beyond what it can mend.
-#[derive(Debug)]
-pub struct Unmended {
-    /// Its packs that are not to be had.
-    pub packs: Numbers,
-    /// How many shards its worst stripe lacks.
-    pub lacks: usize,
-    /// How many it may lack: its parity packs.
-    pub parity: usize,
-    /// What went wrong instead, if it seemed that it could be mended.
-    pub failed: Option<String>,
-}
-
-impl fmt::Display for Unmended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { packs, lacks, parity, failed } = self;
-        match failed {
-            Some(reason) => write!(f, "packs {packs} can't be mended: {reason}"),
-            None => write!(
-                f,
-                "packs {packs} can't be mended: the worst stripe lacks {lacks} shards, with {parity} parity packs it may lack {parity}"
-            ),
-        }
-    }
 }
 
 /// What mending came to.

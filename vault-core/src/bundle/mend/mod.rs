@@ -1,20 +1,22 @@
 //! Mending packs from the others of their parity group: by stripes, each from as many good shards as the group has packs.
 //!
 //! What is not known to be good is looked through first (`diagnose.rs`), stripe by stripe, by the sums in the parity
-//! packs; then the bad stripes are put together (`restore.rs`), for each group that lacks something (`groups.rs`). A sum that lies can only make that fail: what comes out
-//! is held to the digest in the seal.
+//! packs; then the bad stripes are put together (`restore.rs`), for each group that lacks something (`groups.rs`). A sum
+//! that lies can only make that fail: what comes out is held to the digest in the seal.
 
 mod diagnose;
 mod encode;
 mod groups;
 mod restore;
+mod unmended;
 
 pub use diagnose::Damage;
 use diagnose::Diagnosis;
 pub(crate) use diagnose::diagnose;
-pub use groups::Unmended;
 pub(crate) use groups::{Store, mend};
 use restore::{RestoreError, restore};
+pub use unmended::Unmended;
+pub(crate) use unmended::tell_unmended;
 
 use crate::fs::{Folder, OpenError};
 use gapvault_formats::parity::Geometry;
