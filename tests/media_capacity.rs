@@ -1,7 +1,7 @@
 //! Media that are not what they say, and what proves that one is.
 
 use crate::support::images::mounting;
-use crate::support::{Gap, Run, noise};
+use crate::support::{Gap, Run, gapvault, noise, run};
 use serde_json::Value;
 
 /// Runs `media --probe-capacity` on a new image in `script`, where it is `$PROBE`.
@@ -117,4 +117,14 @@ fn reading_back_through_a_driver_is_proven_by_what_its_device_reads() {
         return;
     };
     assert_eq!(run.expect(0).json()["read_back"], "unproven");
+}
+
+/// A folder whose medium is not mounted is on the disk of this machine, which must not be filled.
+#[test]
+fn what_is_not_mounted_is_not_filled() {
+    let gap = Gap::new();
+    let refused = run(gapvault().args(["media", "--quick", "--probe-capacity"]).arg(&gap.stick));
+    let refused = refused.refused(2, "nothing is mounted at ");
+    assert!(refused.err.contains("hint: mount the medium first, or insist with --not-mounted"), "{refused:#?}");
+    assert!(crate::support::snapshot(&gap.stick).is_empty());
 }

@@ -32,7 +32,7 @@ Exit codes:
   2  usage
   3  damaged or altered data
   4  refused by policy or trust
-  5  a volume or an earlier bundle is missing
+  5  incomplete: a volume is missing, or a medium that was waited for
   6  medium or file system full, gone or read-only";
 
 /// Moves model weights and datasets across an air gap as encrypted, signed bundles.

@@ -3,9 +3,12 @@
 use crate::failure::Failure;
 use crate::progress::{Progress, ProgressMode};
 use crate::text::{printable, printable_json};
+use gapvault_core::observe::Observer;
 use serde::Serialize;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 /// How this run talks.
 #[derive(Debug)]
@@ -90,8 +93,22 @@ impl Ui {
             return false;
         }
         eprint_part(&format!("{} and press Enter ", printable(request)));
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer).is_ok_and(|length| length > 0)
+        let (say, answer) = std::sync::mpsc::channel();
+        // A line is read to its end whatever happens: so Ctrl-C is looked for beside it.
+        std::thread::spawn(move || {
+            let length = io::stdin().lock().read_line(&mut String::new());
+            // Nobody listens any more if the work was stopped meanwhile.
+            let _ = say.send(length.is_ok_and(|length| length > 0));
+        });
+        while !self.observer().cancelled() {
+            match answer.recv_timeout(Duration::from_millis(100)) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+        eprint_line("");
+        false
     }
 
     fn print(&self, text: &str) -> Result<(), Failure> {

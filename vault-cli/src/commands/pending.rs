@@ -47,11 +47,13 @@ struct ToldExport {
     packs: u64,
     bytes: u64,
     volumes_finished: usize,
+    begun: String,
 }
 
 #[derive(Serialize)]
 struct GivenUp {
-    dropped: ToldExport,
+    label: Label,
+    dropped: Option<ToldExport>,
 }
 
 #[derive(Serialize)]
@@ -101,10 +103,18 @@ impl From<PendingImport> for ToldImport {
 pub(crate) fn run(args: &PendingArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if let Some(which) = &args.drop {
         let mut vault = global.open(Access::Write)?;
-        if let Some(export) = unfinished(&vault)?.into_iter().find(|export| export.label.as_str() == which) {
-            drop_unfinished(&mut vault, &export.label, &args.on)?;
-            let human = format!("gave this export up:\n{}", human_export(&export));
-            return ui.result(&GivenUp { dropped: export.into() }, &human);
+        let export = unfinished(&vault)?.into_iter().find(|export| export.label.as_str() == which);
+        // One that was given up may still stand on a medium.
+        if let Ok(label) = which.parse()
+            && (export.is_some() || !args.on.is_empty())
+            && drop_unfinished(&mut vault, &label, &args.on)?
+        {
+            let mut human = format!("gave export {label} up\n");
+            human.extend(export.iter().map(human_export));
+            if args.on.is_empty() {
+                human.push_str("  its packs are still on its media: the same with --on MEDIUM removes them\n");
+            }
+            return ui.result(&GivenUp { label, dropped: export.map(ToldExport::from) }, &human);
         }
         let dropped = drop_pending(&mut vault, which)?;
         let human = format!("removed what had come of this import:\n{}", human(&dropped));
@@ -130,15 +140,15 @@ pub(crate) fn run(args: &PendingArgs, global: &Global, ui: &Ui) -> Result<(), Fa
 
 impl From<UnfinishedExport> for ToldExport {
     fn from(export: UnfinishedExport) -> Self {
-        let UnfinishedExport { label, artifact, tent, paths, packs, bytes, volumes } = export;
-        Self { label, artifact, tent, paths, packs, bytes, volumes_finished: volumes }
+        let UnfinishedExport { label, artifact, tent, paths, packs, bytes, volumes, begun } = export;
+        Self { label, artifact, tent, paths, packs, bytes, volumes_finished: volumes, begun }
     }
 }
 
 fn human_export(export: &UnfinishedExport) -> String {
-    let UnfinishedExport { label, artifact, tent, paths, packs, bytes: size, volumes } = export;
-    let paths: Vec<_> = paths.iter().map(|path| printable(&path.display().to_string())).collect();
-    let mut out = format!("  {label}\n    of       {artifact}, tent {tent}, from {}\n", paths.join(", "));
+    let UnfinishedExport { label, artifact, tent, packs, bytes: size, volumes, begun, .. } = export;
+    let mut out = format!("  {label}\n    of       {artifact}, tent {tent}\n");
+    let _ = writeln!(out, "    begun    export {}", printable(begun));
     // Writing to a String can't fail.
     let _ = writeln!(out, "    written  {}, {}", count(*packs, "pack"), bytes(*size));
     if *volumes > 0 {

@@ -2,6 +2,7 @@
 //! describes the bundle, for a volume that was written before there was a seal.
 
 use super::describe::{describe_on, sign};
+use super::done::VolumeDone;
 use super::journal::Kept;
 use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
 use super::pack::FullPack;
@@ -11,9 +12,10 @@ use super::resume::{self, Unfinished};
 use super::run::{open_identity, seal_all, worse, written};
 use super::shape::Shape;
 use super::shares::Sizes;
+use super::slots::{NoChanger, Terms};
 use super::source::walk;
 use super::target::{Target, bundle_path};
-use super::volumes::{NoChanger, Terms, VolumeDone, Volumes};
+use super::volumes::Volumes;
 use super::{ExportError, ExportOptions, Interruption, Outcome, Proof, Spanning, Written};
 use crate::bundle::check_room;
 use crate::error::FsError;

@@ -1,9 +1,10 @@
 //! Catalogue, index, keys, sums and seal: written in the vault first, then copied to the media, the seal last of all.
 
+use super::done::VolumeDone;
+use super::groups::ranges;
 use super::pipeline::Content;
 use super::source::{Kind, Source};
 use super::target::Target;
-use super::volumes::{VolumeDone, ranges};
 use super::{ExportError, Plan};
 use crate::error::FsError;
 use crate::fs::{Durable, write_replacing};

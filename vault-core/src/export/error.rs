@@ -1,5 +1,6 @@
 //! Why an export fails.
 
+use super::SourceError;
 use crate::bundle::{RoomError, room};
 use crate::error::{Explain, FsError, Kind, explain};
 use crate::held::HeldError;
@@ -13,9 +14,8 @@ use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
 use gapvault_formats::names::{ArtifactRef, Label, NameError, PersonName, TentName, VolumeName};
 use gapvault_formats::parity::ParityError;
-use gapvault_formats::relpath::{PathError, RelPath};
+use gapvault_formats::relpath::RelPath;
 use gapvault_formats::seal::SealError;
-use gapvault_formats::tree::TreeError;
 use std::path::{Path, PathBuf};
 
 /// Why a medium can't be read or written.
@@ -78,15 +78,29 @@ pub enum ExportError {
     /// A medium can't be looked at.
     #[error(transparent)]
     Probe(#[from] ProbeError),
-    /// It would not fit.
+    /// There is no room.
     #[error(transparent)]
     Room(#[from] RoomError),
     /// It would not fit on all media together.
-    #[error("the media have room for {} together, up to {} are needed", room::size(*room), room::size(*needed))]
+    #[error("the media have room for {packs} packs together ({}), up to {packs_needed} are needed ({})", room::size(*room), room::size(*needed))]
     TooSmall {
+        /// Whole packs that they have room for.
+        packs: u64,
         /// Bytes of room.
         room: u64,
-        /// Bytes needed.
+        /// Packs needed, if nothing gets smaller.
+        packs_needed: u64,
+        /// Bytes needed, with parity and what describes the bundle.
+        needed: u64,
+    },
+    /// It would not fit on the one medium.
+    #[error("{} has room for {}, up to {} are needed", path.display(), room::size(*free), room::size(*needed))]
+    TooSmallAlone {
+        /// Where.
+        path: PathBuf,
+        /// Bytes free.
+        free: u64,
+        /// Bytes needed, if nothing gets smaller.
         needed: u64,
     },
     /// No medium has room for one more pack.
@@ -124,12 +138,17 @@ pub enum ExportError {
         paths: Vec<RelPath>,
     },
     /// The same artifact was begun in another way.
-    #[error("export {label} of {artifact} is not finished, and it was begun with other paths or options")]
+    #[error(
+        "export {label} of {artifact} is not finished, and it was begun in another way: {}",
+        crate::error::visible(begun)
+    )]
     OtherUnfinished {
         /// Which export.
         label: Label,
         /// What it is of.
         artifact: ArtifactRef,
+        /// The paths and options that it was begun with, as they are typed.
+        begun: String,
     },
     /// A chunk is not coded as it was when the export began.
     #[error("this version of gapvault codes the content in another way than the one that began the export")]
@@ -306,13 +325,13 @@ const GO_ON: &str = "the same command goes on where this one stopped; `gapvault 
 explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
-    Self::TooSmall { .. } => (Medium, Some("add a medium with another --to, or start all the same with --overcommit: content mostly gets smaller")),
+    Self::TooSmall { .. } | Self::TooSmallAlone { .. } => (Medium, Some("add a medium with another --to, have several put in one after the other (`--volume-size`), or start all the same with --overcommit: content mostly gets smaller")),
     Self::Full => (Medium, Some("the same command with one more --to goes on there")),
     Self::VolumeTooSmall { .. } => (Usage, Some("use larger volumes, or smaller packs (`--pack-size`)")),
     Self::Twice { .. } => (Usage, None),
-    Self::NoChange { .. } => (Incomplete, Some("run it on a terminal, or have a command change the medium (`--next-medium`)")),
+    Self::NoChange { .. } => (Incomplete, Some("run it on a terminal, or have a command change the medium that ends with 0 once the next one is in (`--next-medium`); the same command goes on")),
     Self::NotSpare => (Usage, Some("`--parity` works with one medium and with media that are swapped")),
-    Self::SourceChanged { .. } => (Other, Some("put it back as it was, or begin anew with --restart")),
+    Self::SourceChanged { .. } => (Other, Some("put it back as it was, its time of modification too, or begin anew with --restart")),
     Self::OtherUnfinished { .. } => (Usage, Some("finish it with the command that began it, or give it up with --restart")),
     Self::OtherCoding => (Other, Some("go on with that version, or begin anew with --restart")),
     Self::Unfinished { error, .. } => (error.kind(), match **error {
@@ -338,112 +357,4 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
     Self::Catalogue(_) => (Usage, None),
     Self::Parity(_) |
     Self::Age(_) | Self::Index(_) | Self::Seal(_) | Self::Name(_) | Self::Interrupted => (Other, None),
-});
-
-/// What in the source can't be exported.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// It can't be read.
-    #[error(transparent)]
-    Fs(#[from] FsError),
-    /// A socket, fifo or device.
-    #[error("{} is a {kind}: only files, folders and links can be exported", path.display())]
-    Special {
-        /// Where.
-        path: PathBuf,
-        /// What it is.
-        kind: &'static str,
-    },
-    /// A link out of the artifact.
-    #[error("link {} points to {target}: {fault}", path.display())]
-    Link {
-        /// Where.
-        path: PathBuf,
-        /// Its target.
-        target: String,
-        /// Why it is refused.
-        fault: PathError,
-    },
-    /// A link to nothing, or to itself, that should be followed.
-    #[error("link {} leads nowhere", path.display())]
-    Dangling {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A link to a folder that it stands in, that should be followed.
-    #[error("link {} leads back to a folder that it stands in", path.display())]
-    Loop {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A name that can't cross.
-    #[error("{}: {fault}", path.display())]
-    Name {
-        /// Where.
-        path: PathBuf,
-        /// Why it is refused.
-        fault: PathError,
-    },
-    /// A name that is not UTF-8.
-    #[error("{} has a name that is not UTF-8", path.display())]
-    NotUtf8 {
-        /// Where.
-        path: PathBuf,
-    },
-    /// Two names that some file systems take for one.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
-    /// Two paths with one name.
-    #[error("{} and another of the given paths have one name", path.display())]
-    Twice {
-        /// The later one.
-        path: PathBuf,
-    },
-    /// A vault, with its secret keys.
-    #[error("{} is a vault: its keys must not travel", path.display())]
-    Vault {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The medium that is exported to.
-    #[error("{} is the medium that it is exported to", path.display())]
-    Medium {
-        /// Where.
-        path: PathBuf,
-    },
-    /// Setuid, setgid or sticky bits on a file.
-    #[error("{} has mode {mode:o}: setuid, setgid and sticky files can't be exported", path.display())]
-    Mode {
-        /// Where.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// The file is not what it was when the export began.
-    #[error("{} changed while it was exported", path.display())]
-    Changed {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A file that was not there when the export began.
-    #[error("file {file} of the source was not there when the export began")]
-    New {
-        /// Its number, in the order of the catalogue.
-        file: usize,
-    },
-    /// Too many entries.
-    #[error("over {} files, folders and links", limits::ENTRIES)]
-    TooMany,
-}
-
-explain!(SourceError, pass: [Fs], {
-    Self::Link { .. } => (Usage, Some("--follow-links exports what links point to instead")),
-    Self::Changed { .. } | Self::New { .. } => (Other, Some("export again when nobody writes to it any more")),
-    Self::Name { .. } | Self::NotUtf8 { .. } | Self::Twice { .. } => (Usage, Some("rename it, or export a folder of its own")),
-    Self::Vault { .. } | Self::Medium { .. } => (Usage, Some("name what should be exported, and nothing around it")),
-    Self::Mode { .. } => (Usage, Some("chmod it to plain permissions")),
-    Self::Tree(_) => (Usage, Some("some file systems hold them for one and would lose a file: rename one of them")),
-    Self::Special { .. } => (Usage, Some("move it out of the folder, or export the other files by their paths")),
-    Self::Dangling { .. } | Self::Loop { .. } => (Usage, Some("remove it; without --follow-links, a link inside the artifact is exported as it is")),
-    Self::TooMany => (Usage, None),
 });

@@ -6,7 +6,7 @@
 
 use super::pack::Row;
 use super::source::{Entry, Source, Stamp};
-use super::{ExportError, Parity, Spanning};
+use super::{ExportError, Parity, Proof, Spanning};
 use crate::error::FsError;
 use crate::fs::{create_folder, sync_folder};
 use crate::vault::{Vault, VaultError};
@@ -73,6 +73,8 @@ pub(super) struct Finished {
     pub(super) groups: Vec<Group>,
     /// Its parity packs and its list of digests.
     pub(super) files: Vec<FileRecord>,
+    /// What reading it back has shown.
+    pub(super) proof: Proof,
 }
 
 /// A subject of the seal.

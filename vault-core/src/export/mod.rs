@@ -5,7 +5,9 @@
 
 mod again;
 mod describe;
+mod done;
 mod error;
+mod groups;
 mod journal;
 mod leftovers;
 mod likely;
@@ -19,7 +21,9 @@ mod resume;
 mod run;
 mod shape;
 mod shares;
+mod slots;
 mod source;
+mod source_error;
 mod target;
 mod unfinished;
 mod volumes;
@@ -27,10 +31,11 @@ mod work;
 
 pub use self::again::{Again, again, find_made};
 use self::error::Interruption;
-pub use self::error::{ExportError, MediumError, SourceError};
+pub use self::error::{ExportError, MediumError};
 pub use self::prepare::{GoesOn, MediaPlan, PlannedVolume, Prepared, prepare};
+pub use self::slots::{Changer, NoChanger};
+pub use self::source_error::SourceError;
 pub use self::unfinished::{UnfinishedExport, drop_unfinished, unfinished};
-pub use self::volumes::{Changer, NoChanger};
 use crate::observe::Observer;
 use crate::vault::Vault;
 use gapvault_formats::agefile::{Identity, Recipient};
@@ -134,7 +139,7 @@ impl ExportOptions {
 }
 
 /// What reading a bundle again has shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {
     /// Every byte came back from the device as it was written.
     Proven,

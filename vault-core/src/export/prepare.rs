@@ -5,8 +5,7 @@ use super::journal::State;
 use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
 use super::source::{Source, walk};
-use super::{ExportError, ExportRequest, Media, Parity, Spanning, likely, shape, target};
-use crate::bundle::RoomError;
+use super::{ExportError, ExportRequest, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished};
 use crate::error::FsError;
 use crate::export::pack::FullPack;
 use crate::media::{Depth, LargestFile, Probe, probe};
@@ -38,6 +37,8 @@ pub struct MediaPlan {
     pub room: u64,
     /// Whether the worst case fits. Media that are swapped are never too few.
     pub fits: bool,
+    /// Whether what is likely fits.
+    pub fits_likely: bool,
     /// The volumes; of media that are swapped, the first.
     pub volumes: Vec<PlannedVolume>,
     /// How many volumes there will likely be.
@@ -85,6 +86,8 @@ pub struct Prepared<'a> {
     pub(super) reserve: u64,
     pub(super) same: Same,
     pub(super) unfinished: Option<Unfinished>,
+    /// Unfinished exports of the same artifact that are given up.
+    pub(super) given_up: Vec<Label>,
     plan: MediaPlan,
 }
 
@@ -134,7 +137,11 @@ pub fn prepare<'a>(
         return Err(ExportError::TooLarge { bytes: source.bytes, pack_size });
     }
     let same = same(request)?;
-    let unfinished = if request.options.restart { None } else { going_on(vault, &same, &source)? };
+    let (unfinished, given_up) = if request.options.restart {
+        (None, of_artifact(vault, request)?)
+    } else {
+        (going_on(vault, &same, &source)?, Vec::new())
+    };
 
     let sizes = Sizes::new(FullPack::longest(pack_size.min(most)), request.options.parity, &media)?;
     // Catalogue and index together: a thousandth of the content, and for each file its path, digest and recipe.
@@ -152,6 +159,7 @@ pub fn prepare<'a>(
             most,
             room: 0,
             fits: true,
+            fits_likely: true,
             volumes: Vec::new(),
             volumes_likely: 0,
             pack_size,
@@ -167,6 +175,7 @@ pub fn prepare<'a>(
         reserve,
         same,
         unfinished,
+        given_up,
     };
     prepared.plan_media()?;
     Ok(prepared)
@@ -207,8 +216,9 @@ impl Prepared<'_> {
             .enumerate()
             .map(|(number, probe)| {
                 // What an earlier run has written there is kept, or makes room.
-                let own = self.unfinished.as_ref().map(|u| target::bundle_path(&probe.path, &u.begin.label));
-                let free = probe.free / shares(number) + own.map_or(0, |own| target::occupied(&own, self.sizes));
+                let own = self.unfinished.iter().map(|u| &u.begin.label).chain(&self.given_up);
+                let occupied = own.map(|own| target::occupied(&target::bundle_path(&probe.path, own), self.sizes));
+                let free = probe.free / shares(number) + occupied.sum::<u64>();
                 let room = match self.spanning {
                     Spanning::Together => free,
                     Spanning::Swapped { volume_size } => free.min(volume_size),
@@ -259,6 +269,7 @@ impl Prepared<'_> {
         let short = rooms.iter().any(|room| room % self.sizes.pack.max(1) >= last);
         let fits = packs >= full + u64::from(last > 0 && !(short && rooms.len() == 1)) && room >= worst + parity;
         self.plan.fits = fits;
+        self.plan.fits_likely = packs >= self.plan.packs_likely;
         if fits || overcommit {
             return Ok(());
         }
@@ -266,9 +277,12 @@ impl Prepared<'_> {
         match self.request.media.paths() {
             [path] => {
                 let free = self.plan.volumes[0].probe.free;
-                Err(RoomError::TooSmall { path: path.clone(), free, needed: needed.max(free + 1) }.into())
+                Err(ExportError::TooSmallAlone { path: path.clone(), free, needed: needed.max(free + 1) })
             }
-            _ => Err(ExportError::TooSmall { room, needed: needed.max(room + 1) }),
+            _ => {
+                let packs_needed = (full + u64::from(last > 0)).max(packs + 1);
+                Err(ExportError::TooSmall { packs, room, packs_needed, needed })
+            }
         }
     }
 
@@ -326,6 +340,12 @@ fn same(request: &ExportRequest) -> Result<Same, ExportError> {
     })
 }
 
+/// The unfinished exports of the artifact that is asked for.
+fn of_artifact(vault: &Vault, request: &ExportRequest) -> Result<Vec<Label>, ExportError> {
+    let of_it = |e: &UnfinishedExport| (&e.artifact, &e.tent) == (&request.artifact, &request.tent);
+    Ok(unfinished(vault)?.into_iter().filter(of_it).map(|export| export.label).collect())
+}
+
 /// The unfinished export that is the same as what was asked for now.
 fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfinished>, ExportError> {
     let mut found: Option<State> = None;
@@ -335,8 +355,9 @@ fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfini
             continue;
         }
         if Same::of(&state.begin) != *same {
+            let begun = Same::of(&state.begin).to_string();
             let (label, artifact) = (state.begin.label, state.begin.artifact);
-            return Err(ExportError::OtherUnfinished { label, artifact });
+            return Err(ExportError::OtherUnfinished { label, artifact, begun });
         }
         found = Some(state);
     }

@@ -28,6 +28,23 @@ pub(super) struct Same {
     pub(super) swapped: bool,
 }
 
+impl std::fmt::Display for Same {
+    /// As it is typed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for path in &self.paths {
+            write!(f, "{} ", path.display())?;
+        }
+        write!(f, "--name {} --tent {} --pack-size {}", self.artifact, self.tent, self.pack_size)?;
+        match self.parity {
+            Parity::None => {}
+            Parity::Percent(percent) => write!(f, " --parity {percent}%")?,
+            Parity::SpareVolume => f.write_str(" --spare-volumes 1")?,
+        }
+        f.write_str(if self.follow_links { " --follow-links" } else { "" })?;
+        f.write_str(if self.swapped { " --volume-size …" } else { "" })
+    }
+}
+
 impl Same {
     pub(super) fn of(begin: &Begin) -> Self {
         Self {

@@ -1,15 +1,17 @@
 //! Doing what was prepared: content onto the media, read back, described, sealed, logged.
 
 use super::again::already;
+use super::done::VolumeDone;
 use super::journal::{self, Begin, Finished, Journal, Kept};
 use super::leftovers::{abandon, clear, exported_as};
 use super::pipeline::{self, Before};
 use super::prepare::Prepared;
 use super::regenerate::Remake;
 use super::resume::Unfinished;
+use super::slots::{Changer, Terms, another};
 use super::source::Source;
 use super::target::{Target, bundle_path, is_mount_point};
-use super::volumes::{Changer, Terms, VolumeDone, Volumes, another, volume_name};
+use super::volumes::{Volumes, volume_name};
 use super::{ExportError, Figures, Interruption, Outcome, Plan, Proof, Spanning, Written, describe, pipeline::Content};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Vault, random};
@@ -34,8 +36,8 @@ impl Prepared<'_> {
         observer: &dyn Observer,
     ) -> Result<Outcome, ExportError> {
         observer.interruption()?;
-        if self.request.options.restart {
-            self.give_up(vault)?;
+        for label in &self.given_up {
+            abandon(vault, self.request.media.paths(), label)?;
         }
         let media = self.request.media.paths();
         for bundle in clear(vault, media, self.request.options.read_back)? {
@@ -66,16 +68,6 @@ impl Prepared<'_> {
 
     fn is_what_was_asked_for(&self, exported: &Exported) -> bool {
         exported.tent == self.request.tent && exported.artifacts.iter().any(|a| a.artifact == self.request.artifact)
-    }
-
-    /// Gives up unfinished exports of the same artifact.
-    fn give_up(&self, vault: &mut Vault) -> Result<(), ExportError> {
-        for export in super::unfinished(vault)? {
-            if (&export.artifact, &export.tent) == (&self.request.artifact, &self.request.tent) {
-                abandon(vault, self.request.media.paths(), &export.label)?;
-            }
-        }
-        Ok(())
     }
 
     fn settle<'p>(

@@ -2,8 +2,10 @@
 
 use super::leftovers::abandon;
 use super::prepare::is_sealed;
+use super::resume::Same;
 use super::{ExportError, resume};
 use crate::vault::Vault;
+use gapvault_formats::custody::Event;
 use gapvault_formats::names::{ArtifactRef, Label, TentName};
 use std::path::PathBuf;
 
@@ -18,6 +20,8 @@ pub struct UnfinishedExport {
     pub tent: TentName,
     /// What is exported.
     pub paths: Vec<PathBuf>,
+    /// The paths and options that make a command go on with it, as they are typed.
+    pub begun: String,
     /// Packs that were written.
     pub packs: u64,
     /// Bytes of them.
@@ -32,6 +36,7 @@ pub fn unfinished(vault: &Vault) -> Result<Vec<UnfinishedExport>, ExportError> {
     for state in resume::all(vault)? {
         if !is_sealed(vault, &state.begin.label) {
             waiting.push(UnfinishedExport {
+                begun: Same::of(&state.begin).to_string(),
                 label: state.begin.label,
                 artifact: state.begin.artifact,
                 tent: state.begin.tent,
@@ -45,7 +50,14 @@ pub fn unfinished(vault: &Vault) -> Result<Vec<UnfinishedExport>, ExportError> {
     Ok(waiting)
 }
 
-/// Gives an unfinished export up: its journal goes, and what stands of it on the given media.
-pub fn drop_unfinished(vault: &mut Vault, label: &Label, media: &[PathBuf]) -> Result<(), ExportError> {
-    abandon(vault, media, label)
+/// Gives an unfinished export up: its journal goes, and what stands of it on the given media. One that was given up
+/// before, and left something on a medium, can be named again. `false` if this vault began no such export, or if it came
+/// to a bundle.
+pub fn drop_unfinished(vault: &mut Vault, label: &Label, media: &[PathBuf]) -> Result<bool, ExportError> {
+    let begun = |event: &Event| matches!(event, Event::ExportBegun(begun) if begun.label == *label);
+    if is_sealed(vault, label) || !vault.log().iter().any(|entry| begun(&entry.event)) {
+        return Ok(false);
+    }
+    abandon(vault, media, label)?;
+    Ok(true)
 }

@@ -1,121 +1,28 @@
 //! The media of an export: each has a writer of its own; a volume that is full is finished, and where media are swapped
 //! the next one is asked for.
 
+use super::done::VolumeDone;
+use super::groups::{deal, strides};
 use super::journal::{FileRecord, Finished, Journal, Kept};
 use super::pack::Row;
 use super::prove::{Numbered, Shard, read_back, read_back_group};
 use super::regenerate::Lost;
-use super::shares::{Next, Shares, Sizes};
-use super::target::{Target, bundle_path, is_mount_point};
-use super::{ExportError, Interruption, Parity, Proof, Spanning};
-use crate::fs::{Aligned, free_bytes};
+use super::shares::{Next, Shares};
+use super::slots::{Changer, Terms, another};
+use super::target::{Target, bundle_path};
+use super::{ExportError, Interruption, Parity, Spanning};
+use crate::fs::Aligned;
 use crate::lane::lock;
 use crate::observe::{Event, Observer, Phase};
 use crate::pool::{Buffers, Stop};
-use gapvault_formats::ids::KeyFingerprint;
-use gapvault_formats::names::{Label, VolumeName};
-use gapvault_formats::seal::{BundleFile, Group, Stride, Subject};
+use gapvault_formats::names::VolumeName;
+use gapvault_formats::seal::{BundleFile, Group, Subject};
 use gapvault_formats::{recover, sums};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-/// Changes media that are swapped one after the other.
-pub trait Changer: Sync {
-    /// Has the medium of volume `wanted` put in, so that it is found at `path`. `problem` says what is wrong with the one
-    /// that is there; `None` the first time. `false` if nobody can do it.
-    fn change(&self, wanted: &VolumeName, path: &Path, problem: Option<&str>) -> bool;
-}
-
-/// Nobody is there to change media.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoChanger;
-
-impl Changer for NoChanger {
-    fn change(&self, _: &VolumeName, _: &Path, _: Option<&str>) -> bool {
-        false
-    }
-}
-
-/// What all volumes of an export have in common.
-#[derive(Clone, Debug)]
-pub(super) struct Terms {
-    pub(super) label: Label,
-    pub(super) exporter: KeyFingerprint,
-    pub(super) spanning: Spanning,
-    pub(super) sizes: Sizes,
-    /// Bytes that each volume must keep for what describes the bundle.
-    pub(super) reserve: u64,
-    pub(super) read_back: bool,
-    pub(super) threads: usize,
-    /// Bytes that likely go to each medium.
-    pub(super) likely: u64,
-    /// Media at which a file system was mounted when the export began.
-    pub(super) mounted: Vec<PathBuf>,
-}
-
-impl Terms {
-    /// Begins the bundle's folder on a medium, unless all that is there is the folder that it was mounted at.
-    pub(super) fn target(&self, medium: &Path) -> Result<Target, ExportError> {
-        if self.mounted.iter().any(|mounted| mounted == medium) && !is_mount_point(medium) {
-            return Err(ExportError::Pulled { medium: medium.to_owned() });
-        }
-        Target::create(medium, &self.label, self.read_back)
-    }
-
-    /// Bytes that packs and parity may take on a medium that has `taken` bytes of them already, if `sharers` media are on
-    /// its file system.
-    pub(super) fn room(&self, medium: &Path, taken: u64, sharers: u64) -> Result<u64, ExportError> {
-        let free = free_bytes(medium).map_err(|source| ExportError::medium(medium, source))? / sharers.max(1);
-        let room = match self.spanning {
-            Spanning::Together => free,
-            Spanning::Swapped { volume_size } => free.min(volume_size.saturating_sub(taken)),
-        };
-        Ok(room.saturating_sub(self.reserve))
-    }
-}
-
-/// A volume with everything of its own.
-#[derive(Clone, Debug)]
-pub(super) struct VolumeDone {
-    pub(super) name: VolumeName,
-    pub(super) packs: Vec<u64>,
-    pub(super) groups: Vec<Group>,
-    /// Its parity packs; and its list of digests, if that is written already.
-    pub(super) files: Vec<Subject>,
-    pub(super) medium: PathBuf,
-    pub(super) path: PathBuf,
-    pub(super) proof: Proof,
-    /// Bytes of packs and parity that this run wrote to it, and how long its writer was busy with that.
-    pub(super) written: u64,
-    pub(super) busy: Duration,
-}
-
-impl VolumeDone {
-    /// The numbers of its parity packs.
-    pub(super) fn parity(&self) -> Vec<u64> {
-        let number = |subject: &Subject| match subject.file {
-            BundleFile::Parity(number) => Some(number),
-            _ => None,
-        };
-        self.files.iter().filter_map(number).collect()
-    }
-
-    /// Whether one of its packs or parity packs is this file.
-    pub(super) fn holds(&self, file: &BundleFile) -> bool {
-        match file {
-            BundleFile::Pack(number) => self.packs.binary_search(number).is_ok(),
-            file => self.files.iter().any(|own| own.file == *file),
-        }
-    }
-
-    /// Whether its list of digests is written.
-    pub(super) fn has_list(&self) -> bool {
-        self.files.iter().any(|own| matches!(own.file, BundleFile::Sums(_)))
-    }
-}
 
 /// How a medium kept up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -301,7 +208,8 @@ impl<'a> Volumes<'a> {
             files.push(target.file(BundleFile::Sums(name), sums::text(&listed).as_bytes())?);
             target.sync()?;
             let records = files.iter().map(FileRecord::new).collect();
-            let finished = Finished { volume, groups: groups.clone(), files: records };
+            let (groups_noted, proof) = (groups.clone(), target.proof());
+            let finished = Finished { volume, groups: groups_noted, files: records, proof };
             lock(&self.journal).finished(finished.clone())?;
             self.push_done(medium, volume, &target, &packs, groups, files)?;
             drop(target);
@@ -474,39 +382,11 @@ impl<'a> Volumes<'a> {
             files: finished.files.iter().filter_map(FileRecord::subject).collect(),
             medium: path.to_owned(),
             path: bundle_path(path, &self.terms.label),
-            proof: Proof::Skipped,
+            proof: finished.proof,
             written: 0,
             busy: Duration::ZERO,
         });
         Ok(())
-    }
-}
-
-/// Has the medium of volume `wanted` put in at `path`, and begins the bundle's folder there.
-pub(super) fn another(
-    terms: &Terms,
-    wanted: &VolumeName,
-    path: &Path,
-    changer: &dyn Changer,
-    observer: &dyn Observer,
-) -> Result<Target, ExportError> {
-    let mut problem: Option<String> = None;
-    loop {
-        observer.interruption()?;
-        if !changer.change(wanted, path, problem.as_deref()) {
-            return Err(ExportError::NoChange { wanted: wanted.clone(), path: path.to_owned() });
-        }
-        problem = Some(match bundle_path(path, &terms.label).symlink_metadata() {
-            Ok(_) => "another volume of this bundle is in".to_owned(),
-            Err(_) => match terms.room(path, 0, 1) {
-                Ok(room) if terms.sizes.volume(1) > room => "it has no room for a pack".to_owned(),
-                Err(error) => error.to_string(),
-                Ok(_) => match terms.target(path) {
-                    Ok(target) => return Ok(target),
-                    Err(error) => error.to_string(),
-                },
-            },
-        });
     }
 }
 
@@ -517,73 +397,4 @@ pub(super) fn volume_name(index: usize) -> Result<VolumeName, ExportError> {
 
 pub(super) fn subject(kept: &Kept) -> Subject {
     Subject { file: BundleFile::Pack(kept.number), sha256: kept.sha256, size: kept.size }
-}
-
-/// The parity groups of the packs of one medium: dealt in turn, so that what lies side by side is in different groups.
-pub(super) fn deal(packs: &[Kept], sizes: Sizes) -> Vec<Group> {
-    if !matches!(sizes.parity, Parity::Percent(_)) {
-        return Vec::new();
-    }
-    let groups = Sizes::groups(packs.len() as u64) as usize;
-    (0..groups)
-        .map(|group| {
-            let numbers: Vec<_> = packs.iter().skip(group).step_by(groups).map(|kept| kept.number).collect();
-            Group { parity: sizes.parity_packs(numbers.len() as u64), packs: strides(&numbers) }
-        })
-        .collect()
-}
-
-/// Ascending numbers as strides.
-fn strides(numbers: &[u64]) -> Vec<Stride> {
-    let mut strides: Vec<Stride> = Vec::new();
-    for &number in numbers {
-        if let Some(Stride(first, end, step)) = strides.last_mut() {
-            let last = *end - 1;
-            if *first == last {
-                *step = number - last;
-            }
-            if number == last + *step {
-                *end = number + 1;
-                continue;
-            }
-        }
-        strides.push(Stride(number, number + 1, 1));
-    }
-    strides
-}
-
-/// Numbers as ranges from a first to one past the last.
-pub(super) fn ranges(numbers: &[u64]) -> Vec<(u64, u64)> {
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for &number in numbers {
-        match ranges.last_mut() {
-            Some((_, end)) if *end == number => *end += 1,
-            _ => ranges.push((number, number + 1)),
-        }
-    }
-    ranges
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn strides_and_ranges_stand_for_their_numbers(numbers in proptest::collection::btree_set(0u64..60, 0..40)) {
-            let numbers: Vec<_> = numbers.into_iter().collect();
-            let strides = strides(&numbers);
-            prop_assert_eq!(&strides.iter().flat_map(|s| s.numbers()).collect::<Vec<_>>(), &numbers);
-            let one_form = |s: &Stride| s.2 >= 1 && (s.1 - 1 - s.0).is_multiple_of(s.2);
-            prop_assert!(strides.iter().all(one_form), "{strides:?}");
-            prop_assert_eq!(ranges(&numbers).iter().flat_map(|(a, b)| *a..*b).collect::<Vec<_>>(), numbers);
-        }
-    }
-
-    #[test]
-    fn numbers_of_one_distance_are_one_stride() {
-        assert_eq!(strides(&[1, 4, 7, 10]), [Stride(1, 11, 3)]);
-        assert_eq!(strides(&[5]), [Stride(5, 6, 1)]);
-    }
 }

@@ -60,7 +60,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     parity: Option<u8>,
     /// Enough parity to lose this many of the media that are in together
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=1), conflicts_with_all = ["parity", "volume_size"])]
+    #[arg(long, value_name = "N", value_parser = one, conflicts_with_all = ["parity", "volume_size"])]
     spare_volumes: Option<u8>,
     /// Show the plan and write nothing but little files that try the media
     #[arg(long)]
@@ -180,6 +180,11 @@ impl ExportArgs {
             options,
         })
     }
+}
+
+/// How many media may be lost: groups with a pack on each medium but one stand the loss of one.
+fn one(text: &str) -> Result<u8, String> {
+    if text == "1" { Ok(1) } else { Err("one medium can be spared, not more".to_owned()) }
 }
 
 /// This host's name, for the catalogue.

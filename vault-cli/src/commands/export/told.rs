@@ -121,6 +121,9 @@ fn human(outcome: &Outcome, plain: u64, took: Duration) -> String {
     }
     if volumes.len() > 1 {
         volumes.iter().for_each(|volume| volume_line(&mut out, volume));
+        if let Some(first) = volumes.iter().find(|volume| volume.sealed).filter(|_| volumes.iter().any(|v| !v.sealed)) {
+            let _ = writeln!(out, "  import   volume {} first: the others have no seal", first.name);
+        }
         if let Some(slow) = slow(volumes) {
             let _ = writeln!(out, "  slow     {slow}");
         }
@@ -136,19 +139,25 @@ fn human(outcome: &Outcome, plain: u64, took: Duration) -> String {
 }
 
 fn volume_line(out: &mut String, volume: &Written) {
-    let seal = if volume.sealed { "" } else { ", without the seal: import another volume first" };
+    // Nothing was written now to one that an earlier run has finished.
+    let rate =
+        if volume.bytes == 0 { String::new() } else { format!(", {}/s", bytes(rate(volume.bytes, volume.busy))) };
+    let seal = if volume.sealed { ", with the seal" } else { "" };
     let _ = writeln!(
         out,
-        "  volume {} {}: {}, {}/s{seal}",
+        "  volume {} {}: {}{rate}{seal}",
         volume.name,
         printable(&volume.medium.display().to_string()),
         count(volume.packs, "pack"),
-        bytes(rate(volume.bytes, volume.busy)),
     );
 }
 
 /// The medium that took more than three times as long for each byte as the fastest.
 fn slow(volumes: &[Written]) -> Option<String> {
+    // Of media that are swapped, it is the same slot each time.
+    if volumes.iter().any(|volume| volumes.iter().filter(|other| other.medium == volume.medium).count() > 1) {
+        return None;
+    }
     let rates: Vec<_> = volumes.iter().filter(|v| v.bytes > 0).map(|v| (rate(v.bytes, v.busy), v)).collect();
     let fastest = rates.iter().map(|(rate, _)| *rate).max()?;
     let (rate, volume) = rates.iter().min_by_key(|(rate, _)| *rate)?;
@@ -180,6 +189,7 @@ struct PlanFields {
     packs_likely: u64,
     pack_size: u64,
     fits: bool,
+    fits_likely: bool,
     room: u64,
     volumes_likely: u64,
     seconds_likely: Option<u64>,
@@ -215,6 +225,7 @@ pub(super) fn plan(ui: &Ui, plan: &MediaPlan) -> Result<(), Failure> {
         packs_likely: plan.packs_likely,
         pack_size: plan.pack_size,
         fits: plan.fits,
+        fits_likely: plan.fits_likely,
         room: plan.room,
         volumes_likely: plan.volumes_likely,
         seconds_likely: plan.seconds,
@@ -267,8 +278,10 @@ pub(super) fn plan_in_short(plan: &MediaPlan) -> String {
     if plan.volumes_likely > plan.volumes.len() as u64 {
         let _ = writeln!(out, "  likely {} like this", count(plan.volumes_likely, "volume"));
     }
-    if !plan.fits {
+    if !plan.fits && plan.fits_likely {
         let _ = writeln!(out, "  it fits only if it gets smaller, as it likely does");
+    } else if !plan.fits {
+        let _ = writeln!(out, "  it likely does not fit; what fits is written, and can go on with more media");
     }
     if let Some(goes_on) = &plan.goes_on {
         let _ =

@@ -35,6 +35,9 @@ pub(crate) struct MediaArgs {
     /// Fill the free room of each, read it back and remove it again: is it as large as it says?
     #[arg(long)]
     probe_capacity: bool,
+    /// Fill it even where no medium is mounted, on the disk that the folder is on
+    #[arg(long, requires = "probe_capacity")]
+    not_mounted: bool,
 }
 
 pub(crate) fn run(args: &MediaArgs, ui: &Ui) -> Result<(), Failure> {
@@ -65,10 +68,16 @@ fn look(path: &Path, args: &MediaArgs, ui: &Ui) -> (Told, Option<Failure>) {
         Ok(probed) => probed,
         Err(error) => return told.failed(error.into()),
     };
+    let is_mounted = probed.is_mount_point;
     told.probe = Some(probed.into());
     if observer.cancelled() {
         let message = "interrupted".to_owned();
         return told.failed(Failure { kind: Kind::Other, message, hint: None, told: false });
+    }
+    if args.probe_capacity && !is_mounted && !args.not_mounted {
+        // It would fill this machine's own disk.
+        let message = format!("nothing is mounted at {}: it is a folder on another file system", path.display());
+        return told.failed(Failure::usage(message, "mount the medium first, or insist with --not-mounted"));
     }
     if args.probe_capacity {
         match probe_capacity(path, observer) {
