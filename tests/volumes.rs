@@ -208,6 +208,72 @@ fn a_later_seal_takes_over_what_waits_and_an_earlier_one_helps_it() {
 }
 
 #[test]
+fn a_lost_medium_that_turns_up_again_does_no_harm() {
+    let gap = Gap::new();
+    let old = export(&gap, 9, THREE);
+    let new = old.superseded(&gap, "n", 6);
+    let note = |medium: &PathBuf, run: &crate::support::Run| {
+        let begin = format!("  note     {}", medium.display());
+        let mut lines = run.out.lines().filter(|line| line.starts_with(&begin));
+        lines.next().map(|line| line[line.find(" has ").unwrap()..].to_owned()).unwrap_or_default()
+    };
+    let media = [&old.media[2], &old.media[1], &old.media[0], &new.media[2]];
+    fs::create_dir(gap.path("anew")).unwrap();
+    let commands = |run: &dyn Fn(&mut std::process::Command)| {
+        run(&mut gap.cluster.command(["verify"]));
+        run(&mut fresh(&gap, "site").command(["import"]));
+        let _ = fs::remove_dir_all(gap.path("anew/gapvault"));
+        run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")));
+    };
+    // With its seal, and without one, as media that were swapped are.
+    for is_sealed in [true, false] {
+        if !is_sealed {
+            for name in fs::read_dir(&old.bundles[2]).unwrap().map(|entry| entry.unwrap().path()) {
+                if name.file_name().unwrap().to_str().unwrap().starts_with("seal.json") {
+                    fs::remove_file(name).unwrap();
+                }
+            }
+        }
+        commands(&|command| {
+            let run = run(command.args(media)).expect(0);
+            assert_eq!(
+                note(&old.media[2], &run),
+                " has an earlier seal of this bundle: 4 files of it not used",
+                "{run:#?}"
+            );
+            assert_eq!(note(&old.media[0], &run), " has an earlier seal of this bundle", "{run:#?}");
+        });
+    }
+    // A copy that rotted, where another medium has the file whole.
+    let copy = new.copied(&gap, "copy");
+    let mut bytes = fs::read(copy.pack(7)).unwrap();
+    bytes[9] ^= 1;
+    fs::write(copy.pack(7), bytes).unwrap();
+    commands(&|command| {
+        let ran = run(command.args([&new.media[0], &new.media[1], &copy.media[2], &new.media[2]])).expect(0);
+        assert!(!ran.out.contains("  damaged"), "{ran:#?}");
+    });
+    let media = [&new.media[0], &new.media[1], &copy.media[2], &new.media[2]];
+    let run = on(&gap, "verify", &media).expect(0);
+    assert!(note(&copy.media[2], &run).contains("1 damaged file, good elsewhere"), "{run:#?}");
+}
+
+#[test]
+fn a_missing_file_is_told_with_the_folder_that_should_have_it() {
+    let gap = Gap::new();
+    let volumes = export(&gap, 9, THREE);
+    fs::remove_file(volumes.pack(7)).unwrap();
+    fs::create_dir(gap.path("anew")).unwrap();
+    let media: Vec<_> = volumes.media.iter().collect();
+    let told = format!("packs/0000/000007.age of bundle {} is missing", volumes.bundles[2].display());
+    on(&gap, "verify", &media).refused(5, &told);
+    run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")).args(&media)).refused(3, &told);
+    // What is on a volume that is not in has no folder. The first attempt has kept the others.
+    let repair = run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")).args(&media[..2]));
+    repair.refused(3, "packs/0000/000007.age is missing\n");
+}
+
+#[test]
 fn a_killed_import_of_several_media_goes_on() {
     let gap = Gap::new();
     let volumes = export(&gap, 6, Layout::new(2, 0, 0));

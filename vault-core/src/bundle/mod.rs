@@ -23,7 +23,7 @@ pub(crate) use files::{check_header, digest_of};
 pub(crate) use judge::{Judged, Purpose, judge, unjudged};
 pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_unmended};
 pub(crate) use room::check_room;
-pub(crate) use volumes::{Whereabouts, regenerate_sums, volume_files};
+pub(crate) use volumes::{Homes, Whereabouts, regenerate_sums, volume_files};
 
 pub use choose::{Note, SetError};
 pub use contents::ContentsError;

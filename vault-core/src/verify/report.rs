@@ -1,7 +1,7 @@
 //! What reading a bundle has shown: what is there, what is not, what could be mended.
 
 use crate::bundle::{
-    BundleError, Fault, Fetched, Listed, Shards, diagnose, group_files, regenerate_sums, volume_files, weight,
+    Fault, Fetched, Homes, Listed, Shards, diagnose, group_files, regenerate_sums, volume_files, weight,
 };
 use crate::numbers::{Numbers, tell_volumes};
 use crate::observe::Observer;
@@ -125,8 +125,11 @@ pub(super) fn make(seal: &Seal, folders: &[Listed<'_>], fetched: Fetched, observ
     let predicate = seal.predicate();
     let here = |file: &BundleFile| folders.iter().any(|folder| folder.has(file));
     let paths = |volume: &Volume| -> Vec<PathBuf> {
-        let has = |folder: &&Listed<'_>| volume_files(seal, volume).any(|file| folder.has(&file));
-        folders.iter().filter(has).map(|folder| folder.placed.bundle.path().to_owned()).collect()
+        let has = |number: usize, folder: &Listed<'_>| {
+            volume_files(seal, volume).any(|file| folder.has(&file) && !fetched.is_spoiled_copy(number, &file))
+        };
+        let having = folders.iter().enumerate().filter(|(number, folder)| has(*number, folder));
+        having.map(|(_, folder)| folder.placed.bundle.path().to_owned()).collect()
     };
     let (mut volumes, mut missing, mut absent) = (Vec::new(), Vec::new(), BTreeSet::new());
     for volume in &predicate.volumes {
@@ -170,14 +173,11 @@ pub(super) fn make(seal: &Seal, folders: &[Listed<'_>], fetched: Fetched, observ
         BundleFile::Sums(_) => regenerate_sums(seal, file).is_some(),
         _ => false,
     };
-    let path = folders.first().map(|folder| folder.placed.bundle.path().to_owned()).unwrap_or_default();
     let only_missing = predicate.parity.is_none()
         && fetched.faults.is_empty()
         && missing.iter().all(|file| matches!(file, BundleFile::Pack(_)));
-    let lost = |file: BundleFile| {
-        let name = file.to_string();
-        Fault { file, error: BundleError::Missing { path: path.clone(), file: name } }
-    };
+    let homes = Homes::new(seal, folders);
+    let lost = |file: BundleFile| Fault { error: homes.missing(&file), file };
     let bad = fetched.faults.iter().map(|fault| &fault.file).chain(&missing);
     let mendable = bad.into_iter().all(mendable_file) && groups.iter().all(GroupReport::is_mendable);
     let mut faults = fetched.faults;
