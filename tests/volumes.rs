@@ -45,7 +45,7 @@ fn volumes_come_in_any_order_one_by_one() {
         let before = site.snapshot();
         import(a).refused(5, "3 of 9 packs are in the vault");
         assert!(site.snapshot() == before);
-        import(b).refused(5, &format!("missing are {} (volume {})", packs(c), name(c)));
+        import(b).refused(5, &format!("packs {} are missing (volume {})", packs(c), name(c)));
         let json = site.run(["pending", "--json"]).expect(0).json();
         let waits = &json["imports"][0];
         assert_eq!((&waits["missing_volumes"][0], &waits["packs"]), (&name(c).into(), &9.into()), "{json:#}");
@@ -115,9 +115,9 @@ fn of_swapped_media_the_one_with_the_seal_comes_first() {
     // The folder itself may be named as well.
     on(&gap, "import", &[&volumes.bundles[0]]).refused(5, "this is volume 1");
     assert!(gap.cluster.snapshot() == before);
-    on(&gap, "import", &[three]).refused(5, "missing are 0 to 5 (volumes 1, 2)");
+    on(&gap, "import", &[three]).refused(5, "packs 0 to 5 are missing (volumes 1, 2)");
     on(&gap, "verify", &[two]).refused(5, "volumes 1, 3 missing");
-    on(&gap, "import", &[two]).refused(5, "missing are 0 to 2 (volume 1)");
+    on(&gap, "import", &[two]).refused(5, "packs 0 to 2 are missing (volume 1)");
     on(&gap, "import", &[one]).expect(0);
     expect_whole(&gap.cluster, &gap, &volumes);
 }
@@ -192,7 +192,8 @@ fn a_later_seal_takes_over_what_waits_and_an_earlier_one_helps_it() {
     let new = old.superseded(&gap, "n", 6);
     // The second half of volume 3 is lost and made anew; what came under the old seal stays.
     on(&gap, "import", &[&old.media[0]]).refused(5, "3 of 9");
-    on(&gap, "import", &[&new.media[2]]).refused(5, "6 of 9 packs are in the vault, missing are 3 to 5 (volume 2)");
+    on(&gap, "import", &[&new.media[2]])
+        .refused(5, "6 of 9 packs are in the vault, packs 3 to 5 are missing (volume 2)");
     let pending = gap.cluster.run(["pending", "--json"]).expect(0).json();
     assert_eq!(pending["imports"].as_array().unwrap().len(), 1);
     assert_eq!(pending["imports"][0]["bundle"], new.id().to_string());
@@ -271,6 +272,9 @@ fn a_missing_file_is_told_with_the_folder_that_should_have_it() {
     // What is on a volume that is not in has no folder. The first attempt has kept the others.
     let repair = run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")).args(&media[..2]));
     repair.refused(3, "packs/0000/000007.age is missing\n");
+    // What broke off there was put there by nobody.
+    fs::write(volumes.bundles[0].join("packs/0000/000000.age.part"), "").unwrap();
+    on(&gap, "verify", &media).refused(3, "an export or a copy that broke off left it");
 }
 
 #[test]

@@ -73,6 +73,9 @@ fn made(file: &BundleFile, damage: Damage) -> String {
     if matches!(file, BundleFile::Sums(_)) {
         return "made anew from the seal".to_owned();
     }
+    if damage.gone {
+        return "was missing".to_owned();
+    }
     let parts = [(damage.missing, "missing"), (damage.unreadable, "unreadable"), (damage.differing, "altered")];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() {

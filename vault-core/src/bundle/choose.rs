@@ -23,7 +23,7 @@ pub enum SetError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// No seal on any of the media, and none of that label in the vault.
-    #[error("bundle {label} has no seal on this medium: nothing was copied{}", told(volumes))]
+    #[error("bundle {label} has no seal on this medium{}", tell_claimed(volumes))]
     Unsealed {
         /// Its label.
         label: Label,
@@ -47,7 +47,8 @@ explain!(SetError, pass: [Bundle], {
     Self::TwoBundles { .. } => (Damaged, Some("bring the media of one bundle alone; one of the two was made by another way than gapvault")),
 });
 
-fn told(volumes: &[VolumeName]) -> String {
+/// What volumes the folders of an unsealed bundle say that they are, behind a semicolon.
+pub(crate) fn tell_claimed(volumes: &[VolumeName]) -> String {
     match volumes {
         [] => String::new(),
         [_] => format!("; by its name this is {}", tell_volumes(volumes)),

@@ -136,6 +136,7 @@ explain!(BundleError, pass: [Fs], {
         if matches!(file, BundleFile::Pack(_) | BundleFile::Parity(_)) { Incomplete } else { Damaged },
         Some("bring the medium that it was written to, or have the bundle exported again")
     ),
+    Self::Extra { name, .. } if name.ends_with(".part") => (Damaged, Some("an export or a copy that broke off left it: go on with that, or remove it")),
     Self::Extra { .. } | Self::TooMany { .. } => (Damaged, Some("a bundle's folder holds what its seal names and nothing else; find out who put it there")),
     Self::Header { .. } => (Damaged, Some("a recipient may have been added by somebody else; do not use this bundle")),
     Self::Interrupted => (Other, Some("nothing was changed; run it again, and what was copied whole is not copied again")),

@@ -51,7 +51,7 @@ pub enum VerifyError {
 explain!(VerifyError, pass: [Judge, Seal, Set, Bundle], {
     Self::Died { .. } => (Medium, Some("connect it again, or bring a copy of it")),
     Self::Damaged(verified) => (Damaged, Some(verified.report.advice())),
-    Self::Incomplete(_) => (Incomplete, Some("bring the media that it was written to, or have those volumes exported again")),
+    Self::Incomplete(verified) => (Incomplete, Some(verified.report.completion())),
 });
 
 /// A bundle that was read to its last byte.

@@ -1,7 +1,7 @@
 //! What reading a bundle has shown: what is there, what is not, what could be mended.
 
 use crate::bundle::{
-    Fault, Fetched, Homes, Listed, Shards, diagnose, group_files, regenerate_sums, volume_files, weight,
+    Fault, Fetched, Homes, Listed, Shards, diagnose, group_files, regenerate_sums, tell_lack, volume_files, weight,
 };
 use crate::numbers::{Numbers, tell_volumes};
 use crate::observe::Observer;
@@ -94,7 +94,7 @@ impl Report {
         let worst = self.groups.iter().filter(|group| !group.is_mendable()).max_by_key(|group| group.lacks);
         let worst = worst.map_or(String::new(), |group| {
             let GroupReport { packs, lacks, parity, .. } = group;
-            format!("; packs {packs} can't be mended: the worst stripe lacks {lacks} shards, with {parity} parity packs it may lack {parity}")
+            format!("; {} can't be mended: {}", packs.named(), tell_lack(*lacks, *parity))
         });
         format!("{first}{more}{mendable}{worst}")
     }
@@ -111,11 +111,19 @@ impl Report {
         }
     }
 
+    pub(super) fn completion(&self) -> &'static str {
+        if self.mendable && self.spare.is_some() {
+            "`gapvault import` of these media together mends it on its way in; `gapvault repair` writes it anew to other media"
+        } else {
+            "bring the media that it was written to, or have the lab run `gapvault export --again BUNDLE --volume N` for each volume that is missing"
+        }
+    }
+
     pub(super) fn advice(&self) -> &'static str {
         if self.mendable {
             "`gapvault import` mends it on its way in; `gapvault repair` writes it anew to another medium"
         } else {
-            "the medium is damaged or was altered: have the bundle exported again, and find out which of the two it was"
+            "the medium is damaged or was altered: have the lab run `gapvault export --again BUNDLE --volume N` for the volume concerned, and find out which of the two it was"
         }
     }
 }
