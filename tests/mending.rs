@@ -140,7 +140,7 @@ fn verify_says_what_could_be_mended() {
     flip(&field.volumes.parity(3), 9);
     let run = verify().refused(3, "all of it can be mended");
     assert!(run.out.contains("damaged, and can be mended") && run.out.contains("could lose 1 more pack"), "{run:#?}");
-    assert!(run.out.contains("parity packs 3 can be mended"), "{run:#?}");
+    assert!(run.out.contains("parity pack 3 can be mended"), "{run:#?}");
     let json = crate::support::run(field.gap.cluster.command(["verify", "--json"]).arg(&field.volumes.media[0]));
     assert_eq!(json.json()["bundles"][0]["mendable"], true);
     flip(&field.volumes.pack(2), 9);

@@ -45,7 +45,7 @@ fn volumes_come_in_any_order_one_by_one() {
         let before = site.snapshot();
         import(a).refused(5, "3 of 9 packs are in the vault");
         assert!(site.snapshot() == before);
-        import(b).refused(5, &format!("missing are {} (volume {})", packs(c), name(c)));
+        import(b).refused(5, &format!("packs {} are missing (volume {})", packs(c), name(c)));
         let json = site.run(["pending", "--json"]).expect(0).json();
         let waits = &json["imports"][0];
         assert_eq!((&waits["missing_volumes"][0], &waits["packs"]), (&name(c).into(), &9.into()), "{json:#}");
@@ -115,9 +115,9 @@ fn of_swapped_media_the_one_with_the_seal_comes_first() {
     // The folder itself may be named as well.
     on(&gap, "import", &[&volumes.bundles[0]]).refused(5, "this is volume 1");
     assert!(gap.cluster.snapshot() == before);
-    on(&gap, "import", &[three]).refused(5, "missing are 0 to 5 (volumes 1, 2)");
+    on(&gap, "import", &[three]).refused(5, "packs 0 to 5 are missing (volumes 1, 2)");
     on(&gap, "verify", &[two]).refused(5, "volumes 1, 3 missing");
-    on(&gap, "import", &[two]).refused(5, "missing are 0 to 2 (volume 1)");
+    on(&gap, "import", &[two]).refused(5, "packs 0 to 2 are missing (volume 1)");
     on(&gap, "import", &[one]).expect(0);
     expect_whole(&gap.cluster, &gap, &volumes);
 }
@@ -192,7 +192,8 @@ fn a_later_seal_takes_over_what_waits_and_an_earlier_one_helps_it() {
     let new = old.superseded(&gap, "n", 6);
     // The second half of volume 3 is lost and made anew; what came under the old seal stays.
     on(&gap, "import", &[&old.media[0]]).refused(5, "3 of 9");
-    on(&gap, "import", &[&new.media[2]]).refused(5, "6 of 9 packs are in the vault, missing are 3 to 5 (volume 2)");
+    on(&gap, "import", &[&new.media[2]])
+        .refused(5, "6 of 9 packs are in the vault, packs 3 to 5 are missing (volume 2)");
     let pending = gap.cluster.run(["pending", "--json"]).expect(0).json();
     assert_eq!(pending["imports"].as_array().unwrap().len(), 1);
     assert_eq!(pending["imports"][0]["bundle"], new.id().to_string());
@@ -205,6 +206,75 @@ fn a_later_seal_takes_over_what_waits_and_an_earlier_one_helps_it() {
     let again = on(&gap, "import", &media).expect(0);
     assert!(again.out.contains(&format!("bundle {} is in this vault already", new.id())), "{again:#?}");
     assert!(gap.cluster.snapshot() == before);
+}
+
+#[test]
+fn a_lost_medium_that_turns_up_again_does_no_harm() {
+    let gap = Gap::new();
+    let old = export(&gap, 9, THREE);
+    let new = old.superseded(&gap, "n", 6);
+    let note = |medium: &PathBuf, run: &crate::support::Run| {
+        let begin = format!("  note     {}", medium.display());
+        let mut lines = run.out.lines().filter(|line| line.starts_with(&begin));
+        lines.next().map(|line| line[line.find(" has ").unwrap()..].to_owned()).unwrap_or_default()
+    };
+    let media = [&old.media[2], &old.media[1], &old.media[0], &new.media[2]];
+    fs::create_dir(gap.path("anew")).unwrap();
+    let commands = |run: &dyn Fn(&mut std::process::Command)| {
+        run(&mut gap.cluster.command(["verify"]));
+        run(&mut fresh(&gap, "site").command(["import"]));
+        let _ = fs::remove_dir_all(gap.path("anew/gapvault"));
+        run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")));
+    };
+    // With its seal, and without one, as media that were swapped are.
+    for is_sealed in [true, false] {
+        if !is_sealed {
+            for name in fs::read_dir(&old.bundles[2]).unwrap().map(|entry| entry.unwrap().path()) {
+                if name.file_name().unwrap().to_str().unwrap().starts_with("seal.json") {
+                    fs::remove_file(name).unwrap();
+                }
+            }
+        }
+        commands(&|command| {
+            let run = run(command.args(media)).expect(0);
+            assert_eq!(
+                note(&old.media[2], &run),
+                " has an earlier seal of this bundle: 4 files of it not used",
+                "{run:#?}"
+            );
+            assert_eq!(note(&old.media[0], &run), " has an earlier seal of this bundle", "{run:#?}");
+        });
+    }
+    // A copy that rotted, where another medium has the file whole.
+    let copy = new.copied(&gap, "copy");
+    let mut bytes = fs::read(copy.pack(7)).unwrap();
+    bytes[9] ^= 1;
+    fs::write(copy.pack(7), bytes).unwrap();
+    commands(&|command| {
+        let ran = run(command.args([&new.media[0], &new.media[1], &copy.media[2], &new.media[2]])).expect(0);
+        assert!(!ran.out.contains("  damaged"), "{ran:#?}");
+    });
+    let media = [&new.media[0], &new.media[1], &copy.media[2], &new.media[2]];
+    let run = on(&gap, "verify", &media).expect(0);
+    assert!(note(&copy.media[2], &run).contains("1 damaged file, good elsewhere"), "{run:#?}");
+}
+
+#[test]
+fn a_missing_file_is_told_with_the_folder_that_should_have_it() {
+    let gap = Gap::new();
+    let volumes = export(&gap, 9, THREE);
+    fs::remove_file(volumes.pack(7)).unwrap();
+    fs::create_dir(gap.path("anew")).unwrap();
+    let media: Vec<_> = volumes.media.iter().collect();
+    let told = format!("packs/0000/000007.age of bundle {} is missing", volumes.bundles[2].display());
+    on(&gap, "verify", &media).refused(5, &told);
+    run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")).args(&media)).refused(3, &told);
+    // What is on a volume that is not in has no folder. The first attempt has kept the others.
+    let repair = run(gap.cluster.command(["repair", "--to"]).arg(gap.path("anew")).args(&media[..2]));
+    repair.refused(3, "packs/0000/000007.age is missing\n");
+    // What broke off there was put there by nobody.
+    fs::write(volumes.bundles[0].join("packs/0000/000000.age.part"), "").unwrap();
+    on(&gap, "verify", &media).refused(3, "an export or a copy that broke off left it");
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Explain for FsError {
 
 /// Implements [`Explain`] for an enum whose wrapping variants pass the question on.
 macro_rules! explain {
-    ($error:ty, pass: [$($pass:ident),* $(,)?], { $($pattern:pat => ($kind:expr, $hint:expr)),* $(,)? }) => {
+    ($error:ty, pass: [$($pass:ident),* $(,)?], { $($pattern:pat $(if $guard:expr)? => ($kind:expr, $hint:expr)),* $(,)? }) => {
         impl $crate::error::Explain for $error {
             fn kind(&self) -> $crate::error::Kind {
                 #[allow(unused_imports, clippy::enum_glob_use)]
@@ -116,14 +116,14 @@ macro_rules! explain {
                 #[allow(unused_variables)]
                 match self {
                     $(Self::$pass(inner) => inner.kind(),)*
-                    $($pattern => $kind,)*
+                    $($pattern $(if $guard)? => $kind,)*
                 }
             }
             fn hint(&self) -> Option<String> {
                 #[allow(unused_variables)]
                 match self {
                     $(Self::$pass(inner) => inner.hint(),)*
-                    $($pattern => { let hint: Option<&str> = $hint; hint.map(str::to_owned) })*
+                    $($pattern $(if $guard)? => { let hint: Option<&str> = $hint; hint.map(str::to_owned) })*
                 }
             }
         }

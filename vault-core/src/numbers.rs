@@ -23,6 +23,17 @@ impl Numbers {
         self.0.iter().map(|(first, end)| end - first).sum()
     }
 
+    /// These packs with their noun: `pack 3`, `packs 0 to 2`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        format!("{} {self}", if self.count() == 1 { "pack" } else { "packs" })
+    }
+
+    /// The same with their verb: `pack 3 is`, `packs 0 to 2 are`.
+    pub(crate) fn are(&self) -> String {
+        format!("{} {}", self.named(), if self.count() == 1 { "is" } else { "are" })
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -73,6 +73,9 @@ fn made(file: &BundleFile, damage: Damage) -> String {
     if matches!(file, BundleFile::Sums(_)) {
         return "made anew from the seal".to_owned();
     }
+    if damage.gone {
+        return "was missing".to_owned();
+    }
     let parts = [(damage.missing, "missing"), (damage.unreadable, "unreadable"), (damage.differing, "altered")];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() {
@@ -94,10 +97,18 @@ pub(crate) fn note_lines(notes: &[Note]) -> String {
                 let (path, reason) = (printable(&path.display().to_string()), printable(reason));
                 writeln!(out, "  note     {path} died while it was read, the rest was enough: {reason}")
             }
+            Note::DamagedCopies { path, files, reason } => {
+                let (path, reason) = (printable(&path.display().to_string()), printable(reason));
+                let what = if *files == 1 { "1 damaged file".to_owned() } else { format!("{files} damaged files") };
+                writeln!(out, "  note     {path} has {what}, good elsewhere on these media: {reason}")
+            }
             Note::EarlierSeal { path, unused } => {
                 let path = printable(&path.display().to_string());
-                let unused = count(*unused, "file");
-                writeln!(out, "  note     {path} has an earlier seal of this bundle: {unused} of it not used")
+                let unused = match unused {
+                    0 => String::new(),
+                    unused => format!(": {} of it not used", count(*unused, "file")),
+                };
+                writeln!(out, "  note     {path} has an earlier seal of this bundle{unused}")
             }
         };
     }

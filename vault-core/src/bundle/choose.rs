@@ -1,6 +1,6 @@
 //! Which seal counts for the folders of a set, and what of it each of them holds.
 
-use super::files::{BundleError, all_names, check_listing};
+use super::files::{BundleError, all_names, check_listing, digest_of};
 use super::find::Bundle;
 use super::judge::Judged;
 use super::seal::SealedBundle;
@@ -23,7 +23,7 @@ pub enum SetError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// No seal on any of the media, and none of that label in the vault.
-    #[error("bundle {label} has no seal on this medium: nothing was copied{}", told(volumes))]
+    #[error("bundle {label} has no seal on this medium{}", tell_claimed(volumes))]
     Unsealed {
         /// Its label.
         label: Label,
@@ -47,7 +47,8 @@ explain!(SetError, pass: [Bundle], {
     Self::TwoBundles { .. } => (Damaged, Some("bring the media of one bundle alone; one of the two was made by another way than gapvault")),
 });
 
-fn told(volumes: &[VolumeName]) -> String {
+/// What volumes the folders of an unsealed bundle say that they are, behind a semicolon.
+pub(crate) fn tell_claimed(volumes: &[VolumeName]) -> String {
     match volumes {
         [] => String::new(),
         [_] => format!("; by its name this is {}", tell_volumes(volumes)),
@@ -70,6 +71,15 @@ pub enum Note {
         /// Which, as it was given.
         path: PathBuf,
         /// What the system said.
+        reason: String,
+    },
+    /// Copies that are damaged, where another medium has the same files whole.
+    DamagedCopies {
+        /// The folder.
+        path: PathBuf,
+        /// How many.
+        files: u64,
+        /// What is wrong with the first.
         reason: String,
     },
     /// The files of an earlier seal that the later one has replaced.
@@ -189,9 +199,14 @@ pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
     let names = all_names(judged.seal(), judged.sealed());
     let mut folders = Vec::new();
     for (placed, own) in set.folders.iter().zip(own) {
-        let other = own.filter(|own| *own != latest).map(|own| &seals[own]);
-        let listed = list(placed, &names, judged.seal(), other).map_err(SetError::from)?;
-        if other.is_some() {
+        let others: Vec<&J> = match own {
+            Some(own) if own == latest => Vec::new(),
+            Some(own) => vec![&seals[own]],
+            // Of media that were swapped only the last has a seal: the others go by what their sums are of.
+            None => by_sums(placed, &seals, latest),
+        };
+        let listed = list(placed, &names, judged.seal(), &others).map_err(SetError::from)?;
+        if !others.is_empty() {
             let unused = listed.outdated.len() as u64;
             notes.push(Note::EarlierSeal { path: placed.bundle.path().to_owned(), unused });
         }
@@ -206,22 +221,35 @@ fn is_regular(bundle: &Bundle) -> bool {
     !matches!(bundle.folder.file(SEAL_NAME), Err(OpenError::Irregular))
 }
 
-/// Looks through a folder by the seal that counts and, where another one of the bundle stands in it, by that.
+/// The seals that do not count and of which the folder, which has none itself, holds a volume that the latest has otherwise.
+fn by_sums<'j, J: Sealed>(placed: &Placed, seals: &'j [J], latest: usize) -> Vec<&'j J> {
+    let is_of =
+        |seal: &Seal, subject: &Subject| seal.subject(&subject.file).is_some_and(|s| s.sha256 == subject.sha256);
+    let stands = |subject: &Subject| {
+        let digest = digest_of(&placed.bundle.folder, subject);
+        digest.is_ok_and(|digest| digest == Some(subject.sha256))
+    };
+    let holds = |seal: &Seal| {
+        let sums = seal.subjects().iter().filter(|s| matches!(s.file, BundleFile::Sums(_)));
+        sums.filter(|s| !is_of(seals[latest].seal(), s)).any(stands)
+    };
+    let others = seals.iter().enumerate().filter(|(number, _)| *number != latest);
+    others.map(|(_, other)| other).filter(|other| holds(other.seal())).collect()
+}
+
+/// Looks through a folder by the seal that counts and, where others of the bundle apply to it, by those.
 fn list<'s>(
     placed: &'s Placed,
     names: &BTreeSet<String>,
     seal: &Seal,
-    other: Option<&impl Sealed>,
+    others: &[&impl Sealed],
 ) -> Result<Listed<'s>, BundleError> {
-    let Some(other) = other else {
-        let names = check_listing(&placed.bundle, names)?;
-        return Ok(Listed { placed, names, outdated: BTreeSet::new() });
-    };
-    let both: BTreeSet<_> = names.union(&all_names(other.seal(), other.sealed())).cloned().collect();
-    let names = check_listing(&placed.bundle, &both)?;
+    let mut all = names.clone();
+    all.extend(others.iter().flat_map(|other| all_names(other.seal(), other.sealed())));
+    let names = check_listing(&placed.bundle, &all)?;
     // SPEC 13.9: what it holds is used as far as the digests agree.
     let differs = |s: &&Subject| seal.subject(&s.file).is_none_or(|counts| counts.sha256 != s.sha256);
-    let outdated = other.seal().subjects().iter().filter(differs).map(|s| s.file.to_string());
+    let outdated = others.iter().flat_map(|other| other.seal().subjects()).filter(differs).map(|s| s.file.to_string());
     let outdated = outdated.filter(|name| names.contains(name)).collect();
     Ok(Listed { placed, names, outdated })
 }

@@ -1,6 +1,6 @@
 //! Bringing files in from whichever of several media has them: each from one, and from the next where that fails.
 
-use super::choose::Listed;
+use super::choose::{Listed, Note};
 use super::deliver::{Arrival, Delivered, Stream, deliver};
 use super::files::BundleError;
 use crate::error::FsError;
@@ -78,6 +78,25 @@ impl Fetched {
     /// The first folder that was found to have a file as it should be.
     pub(crate) fn folder_of(&self, file: &BundleFile, folders: usize) -> Option<usize> {
         (0..folders).find(|folder| self.good.contains(&(*folder, file.clone())))
+    }
+
+    /// Whether a folder has nothing but a damaged copy of a file that is good in another.
+    pub(crate) fn is_spoiled_copy(&self, folder: usize, file: &BundleFile) -> bool {
+        self.has(file) && self.bad.contains(&(folder, file.clone()))
+    }
+
+    /// Takes out the faults of files that are good in another folder: one note for each folder that has such.
+    pub(crate) fn excuse_copies(&mut self, folders: &[Listed<'_>]) -> Vec<Note> {
+        let (excused, faults) = std::mem::take(&mut self.faults).into_iter().partition(|fault| self.has(&fault.file));
+        self.faults = faults;
+        let excused: Vec<Fault> = excused;
+        let of = |(number, listed): (usize, &Listed<'_>)| {
+            let path = listed.placed.bundle.path();
+            let files = self.bad.iter().filter(|(folder, file)| *folder == number && self.has(file)).count() as u64;
+            let first = excused.iter().find(|fault| fault.error.path().is_some_and(|at| at.starts_with(path)))?;
+            (files > 0).then(|| Note::DamagedCopies { path: path.to_owned(), files, reason: first.error.to_string() })
+        };
+        folders.iter().enumerate().filter_map(of).collect()
     }
 
     pub(crate) fn is_dead(&self, folder: usize) -> bool {

@@ -27,6 +27,12 @@ pub enum BundleError {
         /// Which file.
         file: String,
     },
+    /// A file that the seal names is on none of the media, and the one that should have it is not known.
+    #[error("{file} is missing")]
+    Lost {
+        /// Which file.
+        file: BundleFile,
+    },
     /// A link, fifo, socket or device where a file should be.
     #[error("{file} of bundle {} is not a regular file: links are never followed", path.display())]
     Irregular {
@@ -126,6 +132,11 @@ explain!(BundleError, pass: [Fs], {
         if file.starts_with("packs/") || file.starts_with("parity/") { Incomplete } else { Damaged },
         Some("bring the medium that it was written to, or have the bundle exported again")
     ),
+    Self::Lost { file } => (
+        if matches!(file, BundleFile::Pack(_) | BundleFile::Parity(_)) { Incomplete } else { Damaged },
+        Some("bring the medium that it was written to, or have the bundle exported again")
+    ),
+    Self::Extra { name, .. } if name.ends_with(".part") => (Damaged, Some("an export or a copy that broke off left it: go on with that, or remove it")),
     Self::Extra { .. } | Self::TooMany { .. } => (Damaged, Some("a bundle's folder holds what its seal names and nothing else; find out who put it there")),
     Self::Header { .. } => (Damaged, Some("a recipient may have been added by somebody else; do not use this bundle")),
     Self::Interrupted => (Other, Some("nothing was changed; run it again, and what was copied whole is not copied again")),
@@ -136,7 +147,16 @@ impl BundleError {
     /// Whether it says no more than that the bytes of one file are not to be had here: another medium may have them, or
     /// they may be mended. Anything else was put there by somebody.
     pub(crate) fn is_fault(&self) -> bool {
-        matches!(self, Self::Fs(_) | Self::Missing { .. } | Self::Size { .. } | Self::Digest { .. })
+        matches!(self, Self::Fs(_) | Self::Missing { .. } | Self::Lost { .. } | Self::Size { .. } | Self::Digest { .. })
+    }
+
+    /// Where it is, of what is a fault.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Fs(error) => Some(&error.path),
+            Self::Missing { path, .. } | Self::Size { path, .. } | Self::Digest { path, .. } => Some(path),
+            _ => None,
+        }
     }
 
     pub(crate) fn opening(folder: &Folder, name: &str, error: OpenError) -> Self {

@@ -15,15 +15,15 @@ mod supersede;
 mod volumes;
 mod witness;
 
-pub(crate) use choose::{Chosen, Listed, Sealed, choose};
+pub(crate) use choose::{Chosen, Listed, Sealed, choose, tell_claimed};
 pub(crate) use contents::{ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, load, open_keys};
 pub(crate) use deliver::weight;
 pub(crate) use fetch::{Fetched, Nowhere, Shelf, announce, fetch, read_from};
 pub(crate) use files::{check_header, digest_of};
 pub(crate) use judge::{Judged, Purpose, judge, unjudged};
-pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_unmended};
+pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_lack, tell_unmended};
 pub(crate) use room::check_room;
-pub(crate) use volumes::{Whereabouts, regenerate_sums, volume_files};
+pub(crate) use volumes::{Homes, Whereabouts, regenerate_sums, volume_files};
 
 pub use choose::{Note, SetError};
 pub use contents::ContentsError;

@@ -1,8 +1,11 @@
 //! What stands on which volume, by the seal.
 
+use super::choose::Listed;
+use super::files::BundleError;
 use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::seal::{BundleFile, Seal, Subject, Volume};
 use gapvault_formats::sums;
+use std::path::PathBuf;
 
 /// The files that stand on this volume and on no other.
 pub(crate) fn volume_files<'a>(seal: &'a Seal, volume: &'a Volume) -> impl Iterator<Item = BundleFile> + 'a {
@@ -45,6 +48,45 @@ impl Whereabouts {
         };
         let at = ranges.partition_point(|(_, end, _)| *end <= number);
         ranges.get(at).filter(|(first, ..)| *first <= number).map(|(.., volume)| *volume)
+    }
+}
+
+/// Where files that are missing should be, by the folders that are in.
+pub(crate) struct Homes<'s> {
+    seal: &'s Seal,
+    whereabouts: Whereabouts,
+    /// By number of its volume, the first folder that has anything of it.
+    folders: Vec<Option<PathBuf>>,
+    /// The folder that is in, if it is the only one.
+    only: Option<PathBuf>,
+}
+
+impl<'s> Homes<'s> {
+    pub(crate) fn new(seal: &'s Seal, folders: &[Listed<'_>]) -> Self {
+        let path = |folder: &Listed<'_>| folder.placed.bundle.path().to_owned();
+        let home = |volume| {
+            let has = |folder: &&Listed<'_>| volume_files(seal, volume).any(|file| folder.has(&file));
+            folders.iter().find(has).map(path)
+        };
+        let only = if let [folder] = folders { Some(path(folder)) } else { None };
+        let folders = seal.predicate().volumes.iter().map(home).collect();
+        Self { seal, whereabouts: Whereabouts::new(seal), folders, only }
+    }
+
+    /// The error for a file that no folder has: with the folder of the volume that should, if that is in.
+    pub(crate) fn missing(&self, file: &BundleFile) -> BundleError {
+        let volume = match file {
+            BundleFile::Sums(name) => self.seal.predicate().volumes.iter().position(|volume| volume.name == *name),
+            file => self.whereabouts.volume_of(file),
+        };
+        let path = match volume {
+            Some(volume) => self.folders[volume].clone(),
+            None => self.only.clone(),
+        };
+        match path {
+            Some(path) => BundleError::Missing { path, file: file.to_string() },
+            None => BundleError::Lost { file: file.clone() },
+        }
     }
 }
 

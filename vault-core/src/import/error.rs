@@ -1,6 +1,8 @@
 //! Why an import does not come to its end.
 
-use crate::bundle::{BundleError, ContentsError, Fault, JudgeError, RoomError, SetError, Unmended, tell_unmended};
+use crate::bundle::{
+    BundleError, ContentsError, Fault, JudgeError, RoomError, SetError, Unmended, tell_claimed, tell_unmended,
+};
 use crate::error::{Explain, FsError, Kind, explain};
 use crate::numbers::{Numbers, tell_volumes};
 use crate::vault::VaultError;
@@ -32,7 +34,7 @@ pub enum ImportError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The media come to no bundle.
-    #[error(transparent)]
+    #[error("{}", told_set(.0))]
     Set(#[from] SetError),
     /// Some of it is not here yet. What is waits in the vault.
     #[error(transparent)]
@@ -81,6 +83,15 @@ explain!(ImportError, pass: [Vault, Judge, Set, Bundle, Contents, Room, Fs, Wait
     Self::NotAReader => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
 });
 
+fn told_set(error: &SetError) -> String {
+    match error {
+        SetError::Unsealed { label, volumes } => {
+            format!("bundle {label} has no seal on this medium: nothing was copied{}", tell_claimed(volumes))
+        }
+        error => error.to_string(),
+    }
+}
+
 /// What is still to come of a bundle.
 #[derive(Debug)]
 pub struct Waiting {
@@ -106,7 +117,7 @@ impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { label, packs, missing, volumes, lost, damaged, .. } = self;
         let here = packs - missing.count();
-        write!(f, "bundle {label} is incomplete: {here} of {packs} packs are in the vault, missing are {missing}")?;
+        write!(f, "bundle {label} is incomplete: {here} of {packs} packs are in the vault, {} missing", missing.are())?;
         if !volumes.is_empty() {
             write!(f, " ({})", tell_volumes(volumes))?;
         }
@@ -160,9 +171,10 @@ impl fmt::Display for Spoiled {
             write!(f, "{}", first.error)?;
         }
         if self.faults.len() > 1 {
-            write!(f, "; {} files are damaged", self.faults.len())?;
-            if !self.packs.is_empty() {
-                write!(f, ", of them {}", files(&self.packs))?;
+            match self.packs.count() {
+                0 => write!(f, "; {} files are damaged", self.faults.len())?,
+                all if all == self.faults.len() as u64 => write!(f, "; {} damaged", files(&self.packs))?,
+                _ => write!(f, "; {} files are damaged, {} among them", self.faults.len(), self.packs.named())?,
             }
         }
         f.write_str(&tell_unmended(&self.unmended))
@@ -176,7 +188,7 @@ impl Explain for Spoiled {
         Kind::Damaged
     }
     fn hint(&self) -> Option<String> {
-        let hint = "the medium is damaged or was altered: have this volume exported again (what is good waits in the vault), and find out which of the two it was";
+        let hint = "the medium is damaged or was altered: have the lab run `gapvault export --again BUNDLE --volume N` for the volume concerned (what is good waits in the vault), and find out which of the two it was";
         Some(hint.to_owned())
     }
 }
@@ -185,7 +197,7 @@ impl Explain for Spoiled {
 fn files(packs: &Numbers) -> String {
     use gapvault_formats::seal::BundleFile;
     if packs.count() > 8 {
-        return format!("packs {packs} are");
+        return packs.are();
     }
     let numbers = packs.ranges().iter().flat_map(|(first, end)| *first..*end);
     let names: Vec<_> = numbers.map(|number| BundleFile::Pack(number).to_string()).collect();

@@ -3,8 +3,8 @@
 use super::error::ImportError;
 use super::packs::is_description;
 use crate::bundle::{
-    BundleError, Chosen, Damage, Fault, Fetched, Judged, Listed, Mended, SealedBundle, Shelf, Store, digest_of, fetch,
-    weight,
+    BundleError, Chosen, Damage, Fault, Fetched, Homes, Judged, Listed, Mended, SealedBundle, Shelf, Store, digest_of,
+    fetch, weight,
 };
 use crate::error::FsError;
 use crate::fs::{Aligned, DirectFile, Durable, Folder, create_folder, remove_tree, sync_folder, write_replacing};
@@ -126,15 +126,14 @@ impl Staging {
         let mut spoiled: Vec<Fault> = Vec::new();
         let mut missing: Vec<_> = small.iter().filter(|s| !self.has(&s.file)).collect();
         missing.sort_by_key(|subject| weight(&subject.file));
+        let homes = Homes::new(&chosen.judged.seal, &chosen.folders);
         for subject in missing {
             if let Some((folder, source)) = died.next() {
                 return Err(ImportError::Died { medium: chosen.folders[folder].placed.path.clone(), source });
             }
-            let path =
-                || chosen.folders.first().map_or_else(|| self.path.clone(), |f| f.placed.bundle.path().to_owned());
             let error = match faults.iter().position(|fault| fault.file == subject.file) {
                 Some(at) => faults.swap_remove(at).error,
-                None => BundleError::Missing { path: path(), file: subject.file.to_string() },
+                None => homes.missing(&subject.file),
             };
             if is_description(&subject.file) {
                 return Err(error.into());

@@ -90,7 +90,7 @@ explain!(RepairError, pass: [Judge, Seal, Set, Bundle, Room, Fs], {
     Self::Exists { .. } | Self::Source { .. } => (Usage, Some("name a medium that does not hold this bundle")),
     Self::Died { .. } => (Medium, Some("connect it again, or bring a copy of it, and run the same command: what was copied whole is kept")),
     Self::ReadBack { .. } => (Medium, Some("this medium does not keep what is written to it: use another")),
-    Self::Lost { .. } => (Damaged, Some("bring all media that have any of it together; what is lost beyond that must be exported again")),
+    Self::Lost { .. } => (Damaged, Some("bring all media that have any of it together; for what is lost beyond that, have the lab run `gapvault export --again BUNDLE --volume N` for the volume concerned")),
 });
 
 fn told(faults: &[Fault], unmended: &[Unmended]) -> String {

@@ -6,8 +6,8 @@ mod target;
 pub use error::RepairError;
 
 use crate::bundle::{
-    BundleError, Chosen, Damage, Fault, Mended, Note, Pace, Purpose, Sealed, Set, Store, announce, choose, fetch,
-    judge, mend, regenerate_sums, unjudged, weight,
+    Chosen, Damage, Fault, Homes, Mended, Note, Pace, Purpose, Sealed, Set, Store, announce, choose, fetch, judge,
+    mend, regenerate_sums, unjudged, weight,
 };
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
@@ -82,8 +82,8 @@ fn rewrite<J: Sealed>(chosen: &Chosen<'_, J>, to: &[PathBuf], observer: &dyn Obs
             return Err(RepairError::Died { medium: folders[folder].placed.path.clone(), source });
         }
         let mut faults = fetched.faults;
-        let path = folders.first().map(|folder| folder.placed.bundle.path().to_owned()).unwrap_or_default();
-        let mut faults: Vec<_> = lost.into_iter().map(|subject| fault(&mut faults, &subject.file, &path)).collect();
+        let homes = Homes::new(seal, folders);
+        let mut faults: Vec<_> = lost.into_iter().map(|subject| fault(&mut faults, &subject.file, &homes)).collect();
         faults.sort_by_key(|fault| weight(&fault.file));
         let label = seal.predicate().label.clone();
         return Err(RepairError::Lost { label, faults, unmended: attempt.unmended });
@@ -95,12 +95,9 @@ fn rewrite<J: Sealed>(chosen: &Chosen<'_, J>, to: &[PathBuf], observer: &dyn Obs
 }
 
 /// What was found to be wrong with a file, or that it is missing.
-fn fault(faults: &mut Vec<Fault>, file: &BundleFile, path: &std::path::Path) -> Fault {
+fn fault(faults: &mut Vec<Fault>, file: &BundleFile, homes: &Homes<'_>) -> Fault {
     match faults.iter().position(|fault| fault.file == *file) {
         Some(at) => faults.swap_remove(at),
-        None => {
-            let error = BundleError::Missing { path: path.to_owned(), file: file.to_string() };
-            Fault { file: file.clone(), error }
-        }
+        None => Fault { file: file.clone(), error: homes.missing(file) },
     }
 }

@@ -51,7 +51,7 @@ pub enum VerifyError {
 explain!(VerifyError, pass: [Judge, Seal, Set, Bundle], {
     Self::Died { .. } => (Medium, Some("connect it again, or bring a copy of it")),
     Self::Damaged(verified) => (Damaged, Some(verified.report.advice())),
-    Self::Incomplete(_) => (Incomplete, Some("bring the media that it was written to, or have those volumes exported again")),
+    Self::Incomplete(verified) => (Incomplete, Some(verified.report.completion())),
 });
 
 /// A bundle that was read to its last byte.
@@ -90,16 +90,16 @@ pub fn verify(vault: Option<&Vault>, set: &Set, observer: &dyn Observer) -> Resu
     match vault {
         Some(vault) => {
             let judge = |bundle: &_| Ok::<_, VerifyError>(judge(vault, bundle, Purpose::Look)?);
-            let chosen = choose(set, &waiting(vault, set.label()), judge)?;
-            let (report, media) = examine(&chosen, observer)?;
+            let mut chosen = choose(set, &waiting(vault, set.label()), judge)?;
+            let (report, media) = examine(&mut chosen, observer)?;
             let Chosen { judged, notes, .. } = chosen;
             let Judged { sealed, seal, exporter, addressed, rule, admitted, .. } = judged;
             let trust = Some(Trust { exporter, addressed, rule, admitted: admitted.is_some() });
             conclude(Verified { sealed, seal, trust, report, media, notes })
         }
         None => {
-            let chosen = choose(set, &[], |bundle| Ok::<_, VerifyError>(unjudged(bundle)?))?;
-            let (report, media) = examine(&chosen, observer)?;
+            let mut chosen = choose(set, &[], |bundle| Ok::<_, VerifyError>(unjudged(bundle)?))?;
+            let (report, media) = examine(&mut chosen, observer)?;
             let Chosen { judged: (sealed, seal), notes, .. } = chosen;
             conclude(Verified { sealed, seal, trust: None, report, media, notes })
         }
@@ -117,7 +117,7 @@ fn conclude(verified: Verified) -> Result<Verified, VerifyError> {
     }
 }
 
-fn examine<J: Sealed>(chosen: &Chosen<'_, J>, observer: &dyn Observer) -> Result<(Report, Vec<Pace>), VerifyError> {
+fn examine<J: Sealed>(chosen: &mut Chosen<'_, J>, observer: &dyn Observer) -> Result<(Report, Vec<Pace>), VerifyError> {
     let (seal, folders) = (chosen.judged.seal(), &chosen.folders);
     announce(folders, observer);
     let mut fetched = Fetched::default();
@@ -130,6 +130,7 @@ fn examine<J: Sealed>(chosen: &Chosen<'_, J>, observer: &dyn Observer) -> Result
         return Err(VerifyError::Died { medium: folders[folder].placed.path.clone(), source });
     }
     let media = fetched.paces.clone();
+    chosen.notes.extend(fetched.excuse_copies(folders));
     let report = report::make(seal, folders, fetched, observer).ok_or(BundleError::Interrupted)?;
     Ok((report, media))
 }

@@ -1,7 +1,7 @@
 //! What reading a bundle has shown: what is there, what is not, what could be mended.
 
 use crate::bundle::{
-    BundleError, Fault, Fetched, Listed, Shards, diagnose, group_files, regenerate_sums, volume_files, weight,
+    Fault, Fetched, Homes, Listed, Shards, diagnose, group_files, regenerate_sums, tell_lack, volume_files, weight,
 };
 use crate::numbers::{Numbers, tell_volumes};
 use crate::observe::Observer;
@@ -94,7 +94,7 @@ impl Report {
         let worst = self.groups.iter().filter(|group| !group.is_mendable()).max_by_key(|group| group.lacks);
         let worst = worst.map_or(String::new(), |group| {
             let GroupReport { packs, lacks, parity, .. } = group;
-            format!("; packs {packs} can't be mended: the worst stripe lacks {lacks} shards, with {parity} parity packs it may lack {parity}")
+            format!("; {} can't be mended: {}", packs.named(), tell_lack(*lacks, *parity))
         });
         format!("{first}{more}{mendable}{worst}")
     }
@@ -111,11 +111,19 @@ impl Report {
         }
     }
 
+    pub(super) fn completion(&self) -> &'static str {
+        if self.mendable && self.spare.is_some() {
+            "`gapvault import` of these media together mends it on its way in; `gapvault repair` writes it anew to other media"
+        } else {
+            "bring the media that it was written to, or have the lab run `gapvault export --again BUNDLE --volume N` for each volume that is missing"
+        }
+    }
+
     pub(super) fn advice(&self) -> &'static str {
         if self.mendable {
             "`gapvault import` mends it on its way in; `gapvault repair` writes it anew to another medium"
         } else {
-            "the medium is damaged or was altered: have the bundle exported again, and find out which of the two it was"
+            "the medium is damaged or was altered: have the lab run `gapvault export --again BUNDLE --volume N` for the volume concerned, and find out which of the two it was"
         }
     }
 }
@@ -125,8 +133,11 @@ pub(super) fn make(seal: &Seal, folders: &[Listed<'_>], fetched: Fetched, observ
     let predicate = seal.predicate();
     let here = |file: &BundleFile| folders.iter().any(|folder| folder.has(file));
     let paths = |volume: &Volume| -> Vec<PathBuf> {
-        let has = |folder: &&Listed<'_>| volume_files(seal, volume).any(|file| folder.has(&file));
-        folders.iter().filter(has).map(|folder| folder.placed.bundle.path().to_owned()).collect()
+        let has = |number: usize, folder: &Listed<'_>| {
+            volume_files(seal, volume).any(|file| folder.has(&file) && !fetched.is_spoiled_copy(number, &file))
+        };
+        let having = folders.iter().enumerate().filter(|(number, folder)| has(*number, folder));
+        having.map(|(_, folder)| folder.placed.bundle.path().to_owned()).collect()
     };
     let (mut volumes, mut missing, mut absent) = (Vec::new(), Vec::new(), BTreeSet::new());
     for volume in &predicate.volumes {
@@ -170,14 +181,11 @@ pub(super) fn make(seal: &Seal, folders: &[Listed<'_>], fetched: Fetched, observ
         BundleFile::Sums(_) => regenerate_sums(seal, file).is_some(),
         _ => false,
     };
-    let path = folders.first().map(|folder| folder.placed.bundle.path().to_owned()).unwrap_or_default();
     let only_missing = predicate.parity.is_none()
         && fetched.faults.is_empty()
         && missing.iter().all(|file| matches!(file, BundleFile::Pack(_)));
-    let lost = |file: BundleFile| {
-        let name = file.to_string();
-        Fault { file, error: BundleError::Missing { path: path.clone(), file: name } }
-    };
+    let homes = Homes::new(seal, folders);
+    let lost = |file: BundleFile| Fault { error: homes.missing(&file), file };
     let bad = fetched.faults.iter().map(|fault| &fault.file).chain(&missing);
     let mendable = bad.into_iter().all(mendable_file) && groups.iter().all(GroupReport::is_mendable);
     let mut faults = fetched.faults;

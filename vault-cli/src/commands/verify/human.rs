@@ -3,6 +3,7 @@
 use super::told::{Told, ToldSigner};
 use crate::commands::brought::{TOLD, note_lines, slow_line};
 use crate::text::{bytes, count, printable};
+use gapvault_core::bundle::BundleError;
 use gapvault_core::tell_volumes;
 use gapvault_core::verify::{GroupReport, Report, Verified};
 use std::fmt::Write;
@@ -76,12 +77,22 @@ fn volumes(out: &mut String, report: &Report) {
         let _ = writeln!(out, "  missing  {}", tell_volumes(&missing));
     }
     for fault in report.faults.iter().take(TOLD) {
-        let _ = writeln!(out, "  damaged  {}", printable(&fault.error.to_string()));
+        let _ = writeln!(out, "  damaged  {}", printable(&told(&fault.error)));
     }
     if let more @ 1.. = report.faults.len().saturating_sub(TOLD) {
         let _ = writeln!(out, "  damaged  {} beside these (--json names all)", count(more as u64, "file"));
     }
     groups(out, &report.groups);
+}
+
+/// What is wrong with a file; the run's last line has the digests of the first, `--json` those of all.
+fn told(error: &BundleError) -> String {
+    match error {
+        BundleError::Digest { path, file, .. } => {
+            format!("{file} of bundle {} has other bytes than the seal says", path.display())
+        }
+        error => error.to_string(),
+    }
 }
 
 /// What can't be mended, then what can.
@@ -90,16 +101,14 @@ fn groups(out: &mut String, groups: &[GroupReport]) {
     for group in lost.iter().chain(&mendable).take(TOLD) {
         let GroupReport { packs, parity_packs, lacks, parity } = group;
         let what = match (packs.is_empty(), parity_packs.is_empty()) {
-            (false, true) => format!("packs {packs}"),
-            (true, _) => format!("parity packs {parity_packs}"),
-            (false, false) => format!("packs {packs} and parity packs {parity_packs}"),
+            (false, true) => packs.named(),
+            (true, _) => format!("parity {}", parity_packs.named()),
+            (false, false) => format!("{} and parity {}", packs.named(), parity_packs.named()),
         };
         let can = if group.is_mendable() { "can" } else { "can't" };
         let lacks = count(*lacks as u64, "shard");
-        let _ = writeln!(
-            out,
-            "  group    {what} {can} be mended: the worst stripe lacks {lacks} of the {parity} that it may"
-        );
+        let _ =
+            writeln!(out, "  group    {what} {can} be mended: the worst stripe lacks {lacks}, it may lack {parity}");
     }
     if groups.len() > 1 {
         let rest = if groups.len() > TOLD { " (--json names all)" } else { "" };

@@ -14,6 +14,8 @@ const BAD: u8 = u8::MAX;
 /// What is wrong with a file, in stripes of 65,536 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Damage {
+    /// Whether there is no such file at all: all its stripes are missing.
+    pub gone: bool,
     /// Stripes that are not there: the file is short, or there is none.
     pub missing: u64,
     /// Stripes that could not be read.
@@ -84,7 +86,7 @@ pub(crate) fn diagnose(shards: &Shards<'_>, observer: &dyn Observer) -> Option<D
         }
         if place.parts.is_empty() {
             states.push(State::Gone);
-            damage.push(Damage { missing: own as u64, ..Damage::default() });
+            damage.push(Damage { gone: true, missing: own as u64, ..Damage::default() });
             continue;
         }
         let mut good = vec![BAD; stripes];

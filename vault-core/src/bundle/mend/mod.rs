@@ -16,7 +16,7 @@ pub(crate) use diagnose::diagnose;
 pub(crate) use groups::{Store, mend};
 use restore::{RestoreError, restore};
 pub use unmended::Unmended;
-pub(crate) use unmended::tell_unmended;
+pub(crate) use unmended::{tell_lack, tell_unmended};
 
 use crate::fs::{Folder, OpenError};
 use gapvault_formats::parity::Geometry;

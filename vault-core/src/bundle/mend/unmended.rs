@@ -25,13 +25,17 @@ impl fmt::Display for Unmended {
         let Self { packs, lacks, parity, failed } = self;
         match failed {
             Some(reason) if packs.is_empty() => write!(f, "parity packs can't be made anew: {reason}"),
-            Some(reason) => write!(f, "packs {packs} can't be mended: {reason}"),
-            None => write!(
-                f,
-                "packs {packs} can't be mended: the worst stripe lacks {lacks} shards, with {parity} parity packs it may lack {parity}"
-            ),
+            Some(reason) => write!(f, "{} can't be mended: {reason}", packs.named()),
+            None => write!(f, "{} can't be mended: {}", packs.named(), tell_lack(*lacks, *parity)),
         }
     }
+}
+
+/// What a group's worst stripe lacks.
+pub(crate) fn tell_lack(lacks: usize, parity: usize) -> String {
+    let s = |n| if n == 1 { "" } else { "s" };
+    let (shards, packs) = (s(lacks), s(parity));
+    format!("the worst stripe lacks {lacks} shard{shards}, with {parity} parity pack{packs} it may lack {parity}")
 }
 
 /// What went wrong with groups, each behind a semicolon; of many the worst.
