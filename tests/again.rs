@@ -135,6 +135,17 @@ fn what_can_t_be_made_again_is_refused_with_the_reason_and_nothing_is_written() 
 }
 
 #[test]
+fn a_volume_that_parity_makes_up_for_need_not_be_brought() {
+    for (more, hint) in [
+        (["--spare-volumes", "1"].as_slice(), "`gapvault import` of these media together mends it"),
+        (&[], "`gapvault export --again BUNDLE --volume N`"),
+    ] {
+        let pair = Pair::new(more);
+        run(pair.gap.cluster.command(["verify"]).arg(pair.gap.path("a"))).refused(5, hint);
+    }
+}
+
+#[test]
 fn a_journal_that_does_not_know_everything_is_refused() {
     let pair = Pair::new(&[]);
     let exports = pair.gap.lab.vault.join("exports");
