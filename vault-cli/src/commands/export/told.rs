@@ -121,6 +121,7 @@ fn human(outcome: &Outcome, plain: u64, took: Duration) -> String {
     }
     if volumes.len() > 1 {
         volumes.iter().for_each(|volume| volume_line(&mut out, volume));
+        // Of media that were swapped the last has it.
         if let Some(first) = volumes.iter().find(|volume| volume.sealed).filter(|_| volumes.iter().any(|v| !v.sealed)) {
             let _ = writeln!(out, "  import   volume {} first: the others have no seal", first.name);
         }
@@ -142,10 +143,9 @@ fn volume_line(out: &mut String, volume: &Written) {
     // Nothing was written now to one that an earlier run has finished.
     let rate =
         if volume.bytes == 0 { String::new() } else { format!(", {}/s", bytes(rate(volume.bytes, volume.busy))) };
-    let seal = if volume.sealed { ", with the seal" } else { "" };
     let _ = writeln!(
         out,
-        "  volume {} {}: {}{rate}{seal}",
+        "  volume {} {}: {}{rate}",
         volume.name,
         printable(&volume.medium.display().to_string()),
         count(volume.packs, "pack"),
