@@ -305,7 +305,7 @@ fn another_way_to_export_the_same_is_refused_and_restart_begins_anew() {
             command = gapvault();
             command.args(&arguments[..at]).args(&arguments[at + 2..]);
         }
-        let refused = run(command.args(other)).refused(2, "it was begun with other paths or options");
+        let refused = run(command.args(other)).refused(2, "it was begun in another way: ");
         assert!(refused.err.contains("--restart"), "{refused:#?}");
         assert!(snapshot(&room.media()[0]) == before);
     }
@@ -442,4 +442,38 @@ fn swapped_media_go_on_with_the_volume_that_was_being_written_or_waited_for() {
         run(cluster.command(["checkout", "m:1"]).arg(room.at.join("out"))).expect(0);
         assert_same_tree(&source, &room.at.join("out"));
     }
+}
+
+/// What others put on the medium between two runs is never followed.
+#[test]
+fn links_on_the_medium_are_not_followed_when_an_export_goes_on_or_is_given_up() {
+    let gap = Gap::new();
+    let source = gap.path("source");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("noise"), noise(9, 24 << 20)).unwrap();
+    let mut command = gap.lab.command(["export", "--name", "m:1", "--tent", "aurora", "--pack-size", "64K"]);
+    command.arg(&source).arg("--to").arg(&gap.stick);
+    let packs = |root: &Path| snapshot(root).iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "age")).count();
+    let child = start_until(&mut command, || packs(&gap.stick) > 3);
+    signal(&child, "KILL");
+    drop(child.wait_with_output().unwrap());
+    let bundle = std::fs::read_dir(gap.stick.join("gapvault")).unwrap().next().unwrap().unwrap();
+    let outside = gap.path("outside");
+    std::fs::rename(bundle.path().join("packs"), &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, bundle.path().join("packs")).unwrap();
+    let before = snapshot(&outside);
+    run(&mut command).refused(3, "is not a folder: links on a medium are never followed");
+    assert!(snapshot(&outside) == before);
+
+    let label = bundle.file_name().into_string().unwrap();
+    let other = gap.path("other-stick");
+    std::fs::create_dir(&other).unwrap();
+    std::os::unix::fs::symlink(gap.stick.join("gapvault"), other.join("gapvault")).unwrap();
+    let drop = run(gap.lab.command(["pending", "--drop", &label, "--on"]).arg(&other));
+    drop.refused(3, "is not a folder: links on a medium are never followed");
+    assert!(bundle.path().exists());
+    run(gap.lab.command(["pending", "--drop", &label, "--on"]).arg(&gap.stick)).expect(0);
+    assert!(!bundle.path().exists() && snapshot(&outside) == before);
+    // It can be named again for another medium.
+    run(gap.lab.command(["pending", "--drop", &label, "--on"]).arg(&gap.stick)).expect(0);
 }

@@ -146,10 +146,34 @@ fn another_bundle_under_the_label_of_one_that_waits_does_it_no_harm() {
             reseal_bytes(bundle, &gap.lab.signing_key(), &seal);
         }
         let media: Vec<_> = hostile.media.iter().collect();
-        on(&gap, "import", &media).refused(3, "has two seals that are not of one bundle");
+        // It is a bundle of its own, whatever its label: it is brought in, and what waits goes on waiting.
+        on(&gap, "import", &media).expect(0);
         assert!(snapshot(&waiting(&gap, &volumes)) == held, "{supersedes:?}");
     }
     on(&gap, "import", &[&volumes.media[1]]).expect(0);
+    let listed = gap.cluster.run(["list", "--json"]).expect(0).json();
+    assert_eq!(listed["bundles"].as_array().map(Vec::len), Some(2));
+}
+
+/// Who can write to a vault's folder must not make an import write or remove anything outside of it, or hang.
+#[test]
+fn a_link_or_fifo_where_an_import_waits_leads_nowhere() {
+    let gap = Gap::new();
+    let volumes = export(&gap, 6, TWO);
+    let outside = gap.path("outside");
+    fs::create_dir_all(outside.join("deep")).unwrap();
+    fs::write(outside.join("deep/precious"), "mine").unwrap();
+    let before = snapshot(&outside);
+    fs::create_dir_all(gap.cluster.vault.join("pending")).unwrap();
+    symlink(&outside, waiting(&gap, &volumes)).unwrap();
+    on(&gap, "import", &[&volumes.media[0]]).expect(5);
+    assert!(snapshot(&outside) == before && !waiting(&gap, &volumes).is_symlink());
+
+    let seal = waiting(&gap, &volumes).join("seal.json");
+    fs::remove_file(&seal).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&seal).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    on(&gap, "import", &[&volumes.media[0], &volumes.media[1]]).expect(0);
     expect_out(&gap, "model:v1", &volumes);
 }
 

@@ -204,11 +204,11 @@ impl TentKey {
 }
 
 impl JournalKey {
-    /// The tag of record `number`, which holds `bytes`.
+    /// The tag of a record that holds `bytes` and follows the one with the tag `before`; zeros before the first.
     #[must_use]
-    pub fn tag(&self, number: u64, bytes: &[u8]) -> [u8; 16] {
+    pub fn tag(&self, before: &[u8; 16], bytes: &[u8]) -> [u8; 16] {
         let mut tag = [0; 16];
-        blake3::Hasher::new_keyed(&self.0).update(&number.to_le_bytes()).update(bytes).finalize_xof().fill(&mut tag);
+        blake3::Hasher::new_keyed(&self.0).update(before).update(bytes).finalize_xof().fill(&mut tag);
         tag
     }
 }

@@ -160,6 +160,7 @@ pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
     let mut own: Vec<Option<usize>> = Vec::new();
     let (mut notes, mut first_fault) = (Vec::new(), None);
     let on_media = set.folders.iter().map(|placed| &placed.bundle);
+    let mut brought = 0;
     for (bundle, on_medium) in on_media.map(|b| (b, true)).chain(waiting.iter().map(|b| (b, false))) {
         let stored = bundle.sealed.then(|| bundle.folder.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten()).flatten();
         let known = stored.and_then(|bytes| seals.iter().position(|s| s.sealed().bytes == bytes));
@@ -167,7 +168,11 @@ pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
             Some(known) => Some(known),
             None if !bundle.sealed => None,
             None => match judge(bundle) {
+                // What waits is another matter, if it is not of what the media have: its label proves nothing.
+                Ok(judged) if !on_medium && brought > 0 && !are_one_bundle(judged.seal(), seals[0].seal()) => None,
+                Err(_) if !on_medium && brought > 0 => None,
                 Ok(judged) => {
+                    brought += usize::from(on_medium);
                     seals.push(judged);
                     Some(seals.len() - 1)
                 }

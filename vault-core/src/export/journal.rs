@@ -1,8 +1,9 @@
 //! The journal of an export, in the vault: what was settled, what the source was, and every pack that a medium keeps.
 //!
 //! With it an export that broke off goes on where it stopped, and a volume that was lost is made again. It stands in
-//! `exports/<label>/journal` and is a sequence of records, each behind its length and a keyed BLAKE3 over its number and
-//! bytes: only who has the tent's key can write one. A record that is torn, or was altered, ends it.
+//! `exports/<label>/journal` and is a sequence of records, each behind its length and a keyed BLAKE3 over the one before
+//! and its bytes: only who has the tent's key can write one, and only where it stands. A record that is torn, or was
+//! altered, ends it.
 
 use super::pack::Row;
 use super::source::{Entry, Source, Stamp};
@@ -126,7 +127,8 @@ pub(super) struct State {
 /// Where a journal ends: what follows was torn or altered, or is rows whose pack was not noted any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct End {
-    records: u64,
+    /// The tag of its last record.
+    last: [u8; TAG],
     bytes: u64,
 }
 
@@ -136,7 +138,8 @@ pub(super) struct Journal {
     file: File,
     path: PathBuf,
     key: JournalKey,
-    next: u64,
+    /// The tag of the last record.
+    last: [u8; TAG],
 }
 
 /// Where the journals of a vault are.
@@ -156,7 +159,7 @@ impl Journal {
         create_folder(folder, 0o700)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(FsError::at("can't create", &path))?;
-        let mut journal = Self { file, path: path.clone(), key, next: 0 };
+        let mut journal = Self { file, path: path.clone(), key, last: [0; TAG] };
         journal.append(&Record::Begin(Box::new(begin)))?;
         let mut stamps = source.entries.iter().map(Entry::stamp).peekable();
         while stamps.peek().is_some() {
@@ -176,7 +179,7 @@ impl Journal {
         let mut file = OpenOptions::new().write(true).open(&path).map_err(failed())?;
         file.set_len(end.bytes).map_err(failed())?;
         file.seek(std::io::SeekFrom::Start(end.bytes)).map_err(failed())?;
-        Ok(Self { file, path, key, next: end.records })
+        Ok(Self { file, path, key, last: end.last })
     }
 
     /// Notes a pack that is durable on its medium, with the rows that begin in it.
@@ -211,9 +214,10 @@ impl Journal {
         let (head, body) = bytes.split_at_mut(HEAD);
         // `TOGETHER` keeps records far below.
         head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
-        head[4..].copy_from_slice(&self.key.tag(self.next, body));
+        let tag = self.key.tag(&self.last, body);
+        head[4..].copy_from_slice(&tag);
         self.file.write_all(&bytes).map_err(failed())?;
-        self.next += 1;
+        self.last = tag;
         Ok(())
     }
 }
@@ -226,14 +230,15 @@ pub(super) fn read(vault: &Vault, key: &JournalKey, label: &Label) -> Result<Opt
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(failed())?,
     };
-    let mut records = Records { input: BufReader::new(&file), key, next: 0, end: 0 };
+    let mut records = Records { input: BufReader::new(&file), key, last: [0; TAG], end: 0 };
     Ok(State::read(&mut records, label).map_err(failed())?)
 }
 
 struct Records<'a> {
     input: BufReader<&'a File>,
     key: &'a JournalKey,
-    next: u64,
+    /// The tag of the record before.
+    last: [u8; TAG],
     /// Bytes of whole records.
     end: u64,
 }
@@ -255,11 +260,11 @@ impl Records<'_> {
             return Ok(None);
         }
         let mut body = vec![0; length];
-        if !read(self.input.read_exact(&mut body))? || self.key.tag(self.next, &body) != tag {
+        if !read(self.input.read_exact(&mut body))? || self.key.tag(&self.last, &body) != tag {
             return Ok(None);
         }
         let Ok(record) = ciborium::from_reader(body.as_slice()) else { return Ok(None) };
-        self.next += 1;
+        self.last.copy_from_slice(tag);
         self.end += (HEAD + length) as u64;
         Ok(Some(record))
     }
@@ -290,7 +295,7 @@ impl State {
                 Record::Finished(finished) => drop(state.finished.insert(finished.volume, finished)),
             }
             if rows.is_empty() {
-                state.end = End { records: records.next, bytes: records.end };
+                state.end = End { last: records.last, bytes: records.end };
             }
         }
         Ok(walked.then_some(state))

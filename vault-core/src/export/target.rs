@@ -37,6 +37,8 @@ impl Target {
     pub(super) fn create(medium: &Path, label: &Label, read_back: bool) -> Result<Self, ExportError> {
         check(medium)?;
         let path = bundle_path(medium, label);
+        expect_folders(medium, &path.join("packs"))?;
+        expect_folders(medium, &path.join("parity"))?;
         let failed = |source| ExportError::medium(medium, source);
         let identity = identity(medium).map_err(failed)?;
         create_folder(&path.join("packs"), 0o755).map_err(failed)?;
@@ -136,7 +138,7 @@ impl Target {
     /// The numbers of the packs that stand here.
     pub(super) fn packs(&self) -> Result<Vec<u64>, ExportError> {
         let mut numbers = Vec::new();
-        for entry in walkdir::WalkDir::new(self.path.join("packs")).follow_links(false) {
+        for entry in walkdir::WalkDir::new(self.path.join("packs")).follow_links(false).follow_root_links(false) {
             let entry = entry.map_err(|e| self.failed("can't list", &self.path)(e.into()))?;
             let name = entry.path().strip_prefix(&self.path).ok().and_then(|path| path.to_str());
             if let Some(Ok(BundleFile::Pack(number))) = name.map(str::parse)
@@ -152,6 +154,7 @@ impl Target {
     /// Whether a pack stands here as it was written. One that can't be read is not whole.
     pub(super) fn check(&mut self, number: u64, size: u64, sha256: MediumDigest) -> Result<Checked, ExportError> {
         let path = self.path.join(BundleFile::Pack(number).to_string());
+        expect_folders(&self.medium, path.parent().unwrap_or(&self.path))?;
         let is_whole = match std::fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_file() && metadata.len() == size => {
                 self.reader.digest(&path).is_ok_and(|actual| actual == sha256)
@@ -166,7 +169,8 @@ impl Target {
 
     /// Removes everything in the bundle's folder but the packs of these numbers.
     pub(super) fn keep_only(&self, numbers: &BTreeSet<u64>) -> Result<(), ExportError> {
-        for entry in walkdir::WalkDir::new(&self.path).follow_links(false).into_iter().filter_map(Result::ok) {
+        let all = walkdir::WalkDir::new(&self.path).follow_links(false).follow_root_links(false);
+        for entry in all.into_iter().filter_map(Result::ok) {
             let name = entry.path().strip_prefix(&self.path).ok().and_then(|path| path.to_str());
             let kept = matches!(name.map(str::parse), Some(Ok(BundleFile::Pack(n))) if numbers.contains(&n));
             if !entry.file_type().is_dir() && !kept {
@@ -213,6 +217,8 @@ impl Target {
         }
         let path = self.path.join(name);
         let folder = path.parent().unwrap_or(&self.path).to_owned();
+        // Nobody else should write here; who does must not lead this elsewhere.
+        expect_folders(&self.medium, &folder)?;
         if !self.folders.contains(&folder) {
             create_folder(&folder, 0o755).map_err(failed)?;
             // The one above it, too, may be new.
@@ -255,6 +261,17 @@ impl Write for Hashing {
 fn identity(medium: &Path) -> Result<(u64, u64), FsError> {
     let metadata = std::fs::metadata(medium).map_err(FsError::at("can't look at", medium))?;
     Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Whether nothing between `medium` and `folder`, as far as it is there, is a link or something else than a folder.
+fn expect_folders(medium: &Path, folder: &Path) -> Result<(), ExportError> {
+    let below = folder.ancestors().take_while(|path| *path != medium && path.starts_with(medium));
+    for path in below {
+        if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(ExportError::Obstructed { path: path.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Where a bundle stands on a medium.

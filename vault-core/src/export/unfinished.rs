@@ -58,6 +58,8 @@ pub fn drop_unfinished(vault: &mut Vault, label: &Label, media: &[PathBuf]) -> R
     if is_sealed(vault, label) || !vault.log().iter().any(|entry| begun(&entry.event)) {
         return Ok(false);
     }
+    // Nothing is removed through a link.
+    media.iter().try_for_each(|medium| super::target::check(medium))?;
     abandon(vault, media, label)?;
     Ok(true)
 }

@@ -50,11 +50,14 @@ impl Staging {
     /// Removes what is no file of this bundle; gives those that are there.
     fn keep_only<'a>(&self, judged: &'a Judged) -> Result<Vec<&'a Subject>, ImportError> {
         let mut found = BTreeSet::new();
-        let mut entries = walkdir::WalkDir::new(&self.path).min_depth(1).into_iter();
+        let mut entries = walkdir::WalkDir::new(&self.path).follow_root_links(false).min_depth(1).into_iter();
         while let Some(entry) = entries.next() {
             let Ok(entry) = entry else { continue };
             let name = entry.path().strip_prefix(&self.path).ok().and_then(Path::to_str).map(str::to_owned);
-            if !entry.file_type().is_dir() {
+            if !entry.file_type().is_dir() && !entry.file_type().is_file() {
+                // Nothing of a bundle is a link or a fifo, whatever its name.
+                std::fs::remove_file(entry.path()).map_err(FsError::at("can't remove", entry.path()))?;
+            } else if entry.file_type().is_file() {
                 found.insert(name.unwrap_or_else(|| entry.path().display().to_string()));
             } else if !name.is_some_and(|name| is_shelf(&name)) {
                 // A folder under a file's name would stand in that file's way for ever.
@@ -90,7 +93,7 @@ impl Staging {
         let all = sealed.signatures.iter().map(|(name, bytes)| (name.as_str(), bytes));
         for (name, bytes) in all.chain([(SEAL_NAME, &sealed.bytes)]) {
             let path = self.path.join(name);
-            if std::fs::read(&path).ok().as_ref() != Some(bytes) {
+            if !matches!(self.folder.read(name, bytes.len() as u64), Ok(Some(known)) if known == *bytes) {
                 write_replacing(&path, bytes, 0o600)?;
             }
         }

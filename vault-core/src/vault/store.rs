@@ -122,6 +122,7 @@ impl Vault {
             remove_tree(&bundles.join(other))?;
         }
         let staging = bundles.join(wanted);
+        remove_unless_folder(&staging)?;
         create_folder(&staging, 0o700)?;
         Ok(Incoming { staging, bundles, shelf: None })
     }
@@ -144,6 +145,10 @@ impl Vault {
     /// is taken over.
     pub(crate) fn pend(&self, bundle: &BundleId, earlier: &[BundleId]) -> Result<(Incoming, bool), FsError> {
         let (staging, shelf) = (self.pending_path(bundle), self.shelf());
+        // A link in their place would lead out of the vault.
+        for path in earlier.iter().map(|earlier| self.pending_path(earlier)).chain([staging.clone(), shelf.clone()]) {
+            remove_unless_folder(&path)?;
+        }
         for earlier in earlier.iter().map(|earlier| self.pending_path(earlier)).filter(|path| path.is_dir()) {
             if staging.is_dir() {
                 remove_tree(&earlier)?;
@@ -200,4 +205,12 @@ fn names(folder: &Path) -> Result<Vec<String>, FsError> {
     let failed = || FsError::at("can't list", folder);
     let entries = std::fs::read_dir(folder).map_err(failed())?;
     entries.map(|entry| Ok(entry.map_err(failed())?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// Removes what stands where a folder should be and is none, be it a link to one.
+fn remove_unless_folder(path: &Path) -> Result<(), FsError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => std::fs::remove_file(path).map_err(FsError::at("can't remove", path)),
+        _ => Ok(()),
+    }
 }
