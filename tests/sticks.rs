@@ -241,3 +241,14 @@ fn a_wrong_medium_is_told_and_nobody_to_ask_is_incomplete() {
     );
     on_sticks("a wrong medium", 27, &script);
 }
+
+/// A medium that is full early takes part in few groups, and in no parity for which it has no room.
+#[test]
+fn a_spare_volume_is_made_of_media_of_which_one_is_small() {
+    let script = r#"for medium in a b c; do mkdir "$ROOM/$medium"; done
+        mount -t tmpfs -o size=12m tmpfs "$ROOM/a" && mount -t tmpfs -o size=12m tmpfs "$ROOM/b" || exit 99
+        mount -t tmpfs -o size=2m tmpfs "$ROOM/c" || exit 99
+        try 0 '"parity_packs"' export_to --spare-volumes 1 --to "$ROOM/a" --to "$ROOM/b" --to "$ROOM/c"
+        import "$ROOM/b" "$ROOM/c"; arrived"#;
+    on_sticks("a spare volume of mixed sizes", 6, script);
+}

@@ -70,7 +70,7 @@ impl<'a> Volumes<'a> {
             // The parity of what is there is still to be written.
             let parity = match terms.sizes.parity {
                 Parity::SpareVolume => own.len() as u64 * terms.sizes.parity_pack(),
-                _ => terms.sizes.volume(own.len() as u64) - own.len() as u64 * terms.sizes.pack,
+                _ => terms.sizes.parity(own.len() as u64),
             };
             let sharers = targets.iter().filter(|other| other.device() == target.device()).count() as u64;
             rooms.push(terms.room(target.medium(), taken, sharers)?.saturating_sub(parity));
@@ -247,7 +247,9 @@ impl<'a> Volumes<'a> {
     }
 
     fn begin_read_back(&self, medium: usize, packs: &[Kept]) {
-        let total = packs.iter().map(|kept| kept.size).sum();
+        // Parity is made from what is read, whether that was asked for or not.
+        let reads = self.terms.read_back || self.terms.sizes.parity != Parity::None;
+        let total = if reads { packs.iter().map(|kept| kept.size).sum() } else { 0 };
         self.observer.event(Event::Begin { phase: Phase::ReadBack, total, medium: Some(medium) });
     }
 
@@ -306,15 +308,22 @@ impl<'a> Volumes<'a> {
         for medium in 0..targets.len() {
             self.begin_read_back(medium, &self.packs_of(medium));
         }
+        let mut rooms = Vec::new();
+        for target in &targets {
+            let target = lock(target);
+            rooms.push(i128::from(self.terms.room(target.medium(), 0, 1)?));
+        }
         let mut ordered: Vec<Vec<(Vec<Kept>, usize)>> = targets.iter().map(|_| Vec::new()).collect();
-        let mut parity_of: Vec<u64> = vec![0; targets.len()];
-        for packs in groups.into_values() {
+        let mut groups: Vec<_> = groups.into_values().collect();
+        // The more packs a group has, the fewer media are left for its parity: those choose first.
+        groups.sort_by_key(|packs| std::cmp::Reverse(packs.len()));
+        for packs in groups {
             let taken: BTreeSet<_> = packs.iter().map(|kept| kept.volume).collect();
             let free = (0..targets.len()).filter(|medium| !taken.contains(medium));
-            // The least used of those that have no pack of this group.
-            let to = free.min_by_key(|medium| (parity_of[*medium] + ordered[*medium].len() as u64, *medium));
+            // The one with the most room of those that have no pack of this group: a small medium may be full.
+            let to = free.max_by_key(|medium| (rooms[*medium], std::cmp::Reverse(*medium)));
             let to = to.filter(|_| taken.len() == packs.len()).ok_or(ExportError::NotSpare)?;
-            parity_of[to] += 1;
+            rooms[to] -= i128::from(self.terms.sizes.parity_pack());
             ordered[to].push((packs, to));
         }
         for (first, (packs, to)) in (0..).zip(ordered.into_iter().flatten()) {
