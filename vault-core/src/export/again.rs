@@ -173,8 +173,7 @@ fn remake_volume(
     let old = stored_seal(vault, &request.bundle)?;
     let volume = Volume::find(&old, &request.bundle, name)?;
     super::target::check(&request.medium)?;
-    let found = resume::all(vault)?.into_iter().find(|state| state.begin.label == exported.label);
-    let state = found.ok_or(fault("the journal of its export is gone"))?;
+    let state = resume::state(vault, &exported.label)?.ok_or(fault("the journal of its export is gone"))?;
     observer.event(Event::Begin { phase: Phase::Walk, total: 0, medium: None });
     let source = walk(&state.begin.paths, &[&request.medium], state.begin.follow_links, observer)?;
     observer.event(Event::End { medium: None });

@@ -10,7 +10,7 @@ use crate::error::FsError;
 use crate::export::pack::FullPack;
 use crate::media::{Depth, LargestFile, Probe, probe};
 use crate::observe::{Event, Observer, Phase};
-use crate::vault::{Held, Vault};
+use crate::vault::Vault;
 use gapvault_formats::catalogue::Totals;
 use gapvault_formats::names::{Label, TentName, VolumeName};
 use gapvault_formats::policy::Policy;
@@ -351,7 +351,7 @@ fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfini
     let mut found: Option<State> = None;
     for state in resume::all(vault)? {
         let other = (&state.begin.artifact, &state.begin.tent) != (&same.artifact, &same.tent);
-        if other || is_sealed(vault, &state.begin.label) {
+        if other {
             continue;
         }
         if Same::of(&state.begin) != *same {
@@ -362,9 +362,4 @@ fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfini
         found = Some(state);
     }
     found.map(|state| Unfinished::of(state, source)).transpose()
-}
-
-/// Whether the log says that the export with this label came to a bundle.
-pub(super) fn is_sealed(vault: &Vault, label: &Label) -> bool {
-    vault.held().any(|held| matches!(held, Held::Exported(exported) if exported.label == *label))
 }

@@ -1,6 +1,7 @@
 //! Going on with an export that broke off: what its journal says, held against the source and the media as they are.
 
 use super::journal::{self, Begin, End, Finished, Journal, Kept, State};
+use super::leftovers::of_label;
 use super::pack::Row;
 use super::prove::Checked;
 use super::regenerate::Lost;
@@ -71,23 +72,26 @@ pub(super) struct Unfinished {
     pub(super) finished: Vec<Finished>,
 }
 
-/// The journals of this vault's exports, as far as they can be read.
+/// The journals of exports that came to no bundle yet, as far as they can be read. (Those of the others are long, and
+/// only who makes a volume again needs one.)
 pub(super) fn all(vault: &Vault) -> Result<Vec<State>, ExportError> {
-    let begun: BTreeMap<Label, TentName> = vault
-        .log()
-        .iter()
-        .filter_map(|entry| match &entry.event {
-            custody::Event::ExportBegun(begun) => Some((begun.label.clone(), begun.tent.clone())),
-            _ => None,
-        })
-        .collect();
     let mut all = Vec::new();
     for label in journal::labels(vault)? {
-        let Some(tent) = begun.get(&label) else { continue };
-        let Some(key) = journal::key(vault, tent, &label)? else { continue };
-        all.extend(journal::read(vault, &key, &label)?);
+        if of_label(vault, &label).is_none() {
+            all.extend(state(vault, &label)?);
+        }
     }
     Ok(all)
+}
+
+/// The journal of one export; `None` if it can't be read.
+pub(super) fn state(vault: &Vault, label: &Label) -> Result<Option<State>, ExportError> {
+    let tent = vault.log().iter().find_map(|entry| match &entry.event {
+        custody::Event::ExportBegun(begun) if begun.label == *label => Some(&begun.tent),
+        _ => None,
+    });
+    let key = tent.map(|tent| journal::key(vault, tent, label)).transpose()?.flatten();
+    key.map_or(Ok(None), |key| journal::read(vault, &key, label))
 }
 
 impl Unfinished {
@@ -163,7 +167,9 @@ impl Unfinished {
             placed.push(Lost { number: pack.number, medium, group: pack.group });
         }
         // Until they are made again they are not there.
-        kept.retain(|number, _| !placed.iter().any(|lost| lost.number == *number));
+        for lost in &placed {
+            kept.remove(&lost.number);
+        }
         Ok((kept, placed))
     }
 

@@ -1,7 +1,6 @@
 //! Exports that broke off and wait to go on.
 
-use super::leftovers::abandon;
-use super::prepare::is_sealed;
+use super::leftovers::{abandon, of_label};
 use super::resume::Same;
 use super::{ExportError, resume};
 use crate::vault::Vault;
@@ -34,18 +33,16 @@ pub struct UnfinishedExport {
 pub fn unfinished(vault: &Vault) -> Result<Vec<UnfinishedExport>, ExportError> {
     let mut waiting = Vec::new();
     for state in resume::all(vault)? {
-        if !is_sealed(vault, &state.begin.label) {
-            waiting.push(UnfinishedExport {
-                begun: Same::of(&state.begin).to_string(),
-                label: state.begin.label,
-                artifact: state.begin.artifact,
-                tent: state.begin.tent,
-                paths: state.begin.paths,
-                packs: state.packs.len() as u64,
-                bytes: state.packs.values().map(|(kept, _)| kept.size).sum(),
-                volumes: state.finished.len(),
-            });
-        }
+        waiting.push(UnfinishedExport {
+            begun: Same::of(&state.begin).to_string(),
+            label: state.begin.label,
+            artifact: state.begin.artifact,
+            tent: state.begin.tent,
+            paths: state.begin.paths,
+            packs: state.packs.len() as u64,
+            bytes: state.packs.values().map(|(kept, _)| kept.size).sum(),
+            volumes: state.finished.len(),
+        });
     }
     Ok(waiting)
 }
@@ -55,7 +52,7 @@ pub fn unfinished(vault: &Vault) -> Result<Vec<UnfinishedExport>, ExportError> {
 /// to a bundle.
 pub fn drop_unfinished(vault: &mut Vault, label: &Label, media: &[PathBuf]) -> Result<bool, ExportError> {
     let begun = |event: &Event| matches!(event, Event::ExportBegun(begun) if begun.label == *label);
-    if is_sealed(vault, label) || !vault.log().iter().any(|entry| begun(&entry.event)) {
+    if of_label(vault, label).is_some() || !vault.log().iter().any(|entry| begun(&entry.event)) {
         return Ok(false);
     }
     // Nothing is removed through a link.
