@@ -271,9 +271,15 @@ impl Seal {
     /// What `file` must be; every seal has a catalogue, keys, an index and its packs.
     #[must_use]
     pub fn subject(&self, file: &BundleFile) -> Option<&Subject> {
-        let name = file.to_string();
-        let at = self.subjects.binary_search_by_key(&name, |s| s.file.to_string()).ok()?;
-        Some(&self.subjects[at])
+        // SPEC 4.1: by their names the packs stand behind all else but the parity packs, both in the order of their numbers.
+        let p = &self.predicate;
+        let packs = 4 + p.volumes.len() as u64;
+        let at = match file {
+            BundleFile::Pack(number) => packs.checked_add(*number)?,
+            BundleFile::Parity(number) => (packs + p.stream.packs()).checked_add(*number)?,
+            other => self.subjects.iter().take(packs as usize).position(|s| s.file == *other)? as u64,
+        };
+        self.subjects.get(usize::try_from(at).ok()?).filter(|s| s.file == *file)
     }
 
     /// The bytes of all files together.

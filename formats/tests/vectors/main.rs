@@ -52,3 +52,18 @@ fn vectors_are_what_the_generator_makes() {
         );
     }
 }
+
+#[test]
+fn a_seal_finds_each_of_its_files_and_no_other() {
+    use gapvault_formats::seal::{BundleFile, Seal};
+    let seals = store::committed("valid").into_iter().filter(|(path, _)| store::kind(path) == "seal");
+    for (path, bytes) in seals {
+        let seal = Seal::parse(&bytes).unwrap();
+        assert!(seal.subjects().iter().all(|subject| seal.subject(&subject.file) == Some(subject)), "{path}");
+        for no in
+            [BundleFile::Pack(u64::MAX), BundleFile::Pack(900), BundleFile::Parity(900), BundleFile::Parity(u64::MAX)]
+        {
+            assert_eq!(seal.subject(&no), None, "{path}");
+        }
+    }
+}
