@@ -1,7 +1,7 @@
 //! Ctrl-C in the middle of work leaves no mess, and commands on one vault don't get into each other's way.
 
 use crate::support::kill::{Threads, at_system_calls, copy_tree, leftovers, signal, start_until};
-use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, snapshot};
+use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, snapshot, walk};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -77,7 +77,7 @@ fn an_interrupted_checkout_leaves_nothing_beside_the_destination() {
     std::fs::create_dir(&room).unwrap();
     let mut command = gap.cluster.command(["checkout", "big:v1", "--threads", "1"]);
     command.arg(room.join("out"));
-    let child = start_until(&mut command, || !snapshot(&room).is_empty());
+    let child = start_until(&mut command, || !walk(&room).is_empty());
     signal(&child, "INT");
     ended(child).refused(1, "interrupted: nothing was checked out");
     assert!(snapshot(&room).is_empty(), "{:?}", snapshot(&room));
@@ -119,7 +119,7 @@ fn a_checkout_leaves_the_sibling_of_a_running_one_alone() {
         command.arg("--vault").arg(vault).args(["checkout", "big:v1"]).arg(room.join("out"));
         command
     };
-    let first = start_until(&mut checkout(&gap.cluster.vault), || snapshot(&room).len() > 1);
+    let first = start_until(&mut checkout(&gap.cluster.vault), || !walk(&room).is_empty());
     signal(&first, "STOP");
     let second = run(&mut checkout(&other));
     signal(&first, "CONT");

@@ -1,7 +1,7 @@
 //! Exports that broke off: the same command goes on, keeps what is whole, and never comes to a bundle that is not.
 
 use crate::support::kill::{at_many_points, copy_tree, leftovers, signal, start_until};
-use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, set_mode, snapshot, write_sample};
+use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, set_mode, snapshot, walk, write_sample};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,12 +95,6 @@ impl Room {
         assert_eq!(journals.len(), 1, "{journals:?}");
         journals[0].clone()
     }
-}
-
-fn walk(root: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
-    let paths = entries.filter_map(Result::ok).map(|e| e.path());
-    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
 
 /// A chunk over many small packs, small files by the hundreds, duplicates, text.
@@ -453,8 +447,8 @@ fn links_on_the_medium_are_not_followed_when_an_export_goes_on_or_is_given_up() 
     std::fs::write(source.join("noise"), noise(9, 24 << 20)).unwrap();
     let mut command = gap.lab.command(["export", "--name", "m:1", "--tent", "aurora", "--pack-size", "64K"]);
     command.arg(&source).arg("--to").arg(&gap.stick);
-    let packs = |root: &Path| snapshot(root).iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "age")).count();
-    let child = start_until(&mut command, || packs(&gap.stick) > 3);
+    let begun = || walk(&gap.stick).iter().filter(|p| p.extension().is_some_and(|e| e == "age")).count() > 3;
+    let child = start_until(&mut command, begun);
     signal(&child, "KILL");
     drop(child.wait_with_output().unwrap());
     let bundle = std::fs::read_dir(gap.stick.join("gapvault")).unwrap().next().unwrap().unwrap();

@@ -5,6 +5,7 @@
 //! checkpoint beside it, signed by the vault, says how far the log has come: removed last entries are noticed, and what
 //! somebody without the vault's key adds behind it does not count.
 
+use crate::agefile::Recipient;
 use crate::ids::{BundleId, CardFingerprint, EntryHash, PolicyDigest, TentKeyPin};
 use crate::limits;
 use crate::names::{ArtifactRef, Label, PersonName, SiteName, TentName};
@@ -55,8 +56,34 @@ pub enum Event {
         digest: PolicyDigest,
         /// What is new in it, for people.
         change: String,
+        /// The root persons whose signatures counted.
+        signed: Vec<PersonName>,
     },
-    /// A tent key was pinned to its tent.
+    /// A policy was refused.
+    PolicyRefused {
+        /// Its epoch, if it could be read.
+        epoch: Option<u64>,
+        /// Its bytes.
+        digest: PolicyDigest,
+        /// What was checked, against which rule.
+        reason: String,
+    },
+    /// The host's clock says an earlier time than the entry before.
+    ClockBack {
+        /// The time of the entry before.
+        before: Time,
+    },
+    /// The vault has another card: its age identities were renewed.
+    Card {
+        /// The fingerprint of the new one.
+        card: CardFingerprint,
+    },
+    /// What this vault holds can be opened with this recipient's identity too, which is kept elsewhere, offline.
+    Recovery {
+        /// The recipient; `None` if there is none any more.
+        recipient: Option<Recipient>,
+    },
+    /// A tent key was pinned to its tent. Of several the last is in use.
     TentKey {
         /// The tent.
         tent: TentName,
@@ -89,6 +116,17 @@ pub enum Event {
         bundle: BundleId,
         /// What was checked, against which rule.
         reason: String,
+        /// The epoch of the policy that refused it.
+        epoch: u64,
+    },
+    /// Somebody approved a bundle here.
+    Approved {
+        /// Its seal.
+        bundle: BundleId,
+        /// Who.
+        person: PersonName,
+        /// With which key.
+        key: PublicKey,
     },
     /// Everything of an artifact decoded and was verified.
     CheckedOut {
@@ -157,6 +195,8 @@ pub struct Imported {
     pub key: PublicKey,
     /// The site that the catalogue says it comes from.
     pub from: SiteName,
+    /// Who approved it, of those who counted.
+    pub approved: Vec<Approval>,
     /// The epoch of the policy that admitted it.
     pub epoch: u64,
     /// The rule in that policy.
@@ -167,6 +207,16 @@ pub struct Imported {
     pub size: u64,
     /// The pin of its tent key; `None` at an auditor, who has the catalogue only.
     pub tent_key: Option<TentKeyPin>,
+}
+
+/// An approval that counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Who.
+    pub person: PersonName,
+    /// With which key.
+    pub key: PublicKey,
 }
 
 /// An artifact that moved.
@@ -299,7 +349,12 @@ mod tests {
         let mut head = LogHead::EMPTY;
         (0..3)
             .map(|n| {
-                let event = Event::Policy { epoch: n, digest: PolicyDigest::of(b"p"), change: "a change".to_owned() };
+                let event = Event::Policy {
+                    epoch: n,
+                    digest: PolicyDigest::of(b"p"),
+                    change: "a change".to_owned(),
+                    signed: Vec::new(),
+                };
                 let (line, _, next) = head.append(Time::from_unix(1_000_000).unwrap(), event).unwrap();
                 head = next;
                 line

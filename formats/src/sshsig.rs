@@ -45,6 +45,19 @@ impl fmt::Display for Namespace {
     }
 }
 
+/// What a signature must show of whoever made it. Only security keys (FIDO2) show anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Touch {
+    /// Nothing; a security key must have been touched nonetheless.
+    #[default]
+    Any,
+    /// A security key was touched.
+    Presence,
+    /// A security key knew the person: by fingerprint or PIN.
+    Verification,
+}
+
 /// Why a key or signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SshError {

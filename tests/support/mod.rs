@@ -128,6 +128,13 @@ pub fn snapshot(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     all
 }
 
+/// The files below a folder that something may be writing to.
+pub fn walk(root: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    let paths = entries.filter_map(Result::ok).map(|e| e.path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
 /// A lab that exports tent `aurora` to a cluster, over a folder that plays the stick.
 #[derive(Debug)]
 pub struct Gap {

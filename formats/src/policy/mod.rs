@@ -1,12 +1,16 @@
 //! The policy: whom a vault trusts with what. One TOML file, signed as bytes; what it does not name is denied.
 
 mod rules;
+mod tent;
+
+pub use tent::{Approvals, ContentRules, Tent};
 
 use crate::agefile::Recipient;
 use crate::card::Card;
-use crate::ids::{CardFingerprint, LabelKey};
+use crate::ids::{BundleId, CardFingerprint, LabelKey};
 use crate::names::{PersonName, SiteName, TentName};
-use crate::sshsig::PublicKey;
+use crate::sshsig::{PublicKey, Touch};
+use crate::time::Time;
 use crate::{limits, names};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +22,12 @@ pub struct Policy {
     pub format: u32,
     /// Counts up by one with every change.
     pub epoch: u64,
+    /// When it was written. From then on no clock is believed that says an earlier time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
+    /// Whether times that were believed before this epoch count no more: for a clock that once was wrong.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reset_clock: bool,
     /// Who may change the policy.
     pub root: Root,
     /// People and the keys they sign with.
@@ -29,6 +39,9 @@ pub struct Policy {
     /// Compartments.
     #[serde(default, rename = "tent", skip_serializing_if = "Vec::is_empty")]
     pub tents: Vec<Tent>,
+    /// Keys that count no more.
+    #[serde(default, rename = "revocation", skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<Revocation>,
 }
 
 /// Who signs policies.
@@ -39,6 +52,9 @@ pub struct Root {
     pub threshold: u32,
     /// Who they are.
     pub persons: Vec<PersonName>,
+    /// What their keys must show of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub signatures: Touch,
 }
 
 /// Somebody who signs. People are counted, never keys.
@@ -47,6 +63,9 @@ pub struct Root {
 pub struct Person {
     /// The name that rules use.
     pub name: PersonName,
+    /// Where the person belongs, for readers of the policy; no rule goes by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
     /// The keys, at least one.
     pub keys: Vec<PublicKey>,
 }
@@ -57,6 +76,9 @@ pub struct Person {
 pub struct Site {
     /// The name that rules use.
     pub name: SiteName,
+    /// Who works there: of a tent's member site they are members, of its auditor site auditors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persons: Vec<PersonName>,
     /// The card that the keys were taken from.
     pub card: CardFingerprint,
     /// What is sealed for it.
@@ -66,18 +88,18 @@ pub struct Site {
     pub label_key: LabelKey,
 }
 
-/// A compartment.
+/// A key that counts no more, whatever it signed and whenever that was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tent {
-    /// Its name.
-    pub name: TentName,
-    /// Sites that may read content.
-    pub members: Vec<SiteName>,
-    /// Sites that may read catalogues only.
-    pub auditors: Vec<SiteName>,
-    /// Persons whose bundles are accepted, and who may make them here.
-    pub exporters: Vec<PersonName>,
+pub struct Revocation {
+    /// The key. It may still stand among a person's, so that what is excepted has an author.
+    pub key: PublicKey,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Seals that its signatures still count for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<BundleId>,
 }
 
 /// Why a policy is refused.
@@ -122,9 +144,17 @@ impl Policy {
     /// The first policy of a vault: its own site and person are known, nothing is allowed.
     #[must_use]
     pub fn first(own: &Card) -> Self {
-        let root = Root { threshold: 1, persons: vec![own.person.clone()] };
-        let mut policy =
-            Self { format: crate::FORMAT, epoch: 1, root, persons: Vec::new(), sites: Vec::new(), tents: Vec::new() };
+        let mut policy = Self {
+            format: crate::FORMAT,
+            epoch: 1,
+            time: None,
+            reset_clock: false,
+            root: Root { threshold: 1, persons: vec![own.person.clone()], signatures: Touch::Any },
+            persons: Vec::new(),
+            sites: Vec::new(),
+            tents: Vec::new(),
+            revocations: Vec::new(),
+        };
         policy.know(own);
         policy
     }
@@ -169,8 +199,7 @@ impl Policy {
     pub fn begin_tent(&mut self, name: &TentName) -> bool {
         let new = self.tent(name).is_none();
         if new {
-            let (members, auditors, exporters) = (Vec::new(), Vec::new(), Vec::new());
-            self.tents.push(Tent { name: name.clone(), members, auditors, exporters });
+            self.tents.push(Tent::new(name.clone()));
         }
         new
     }
@@ -210,17 +239,24 @@ impl Policy {
     fn know(&mut self, card: &Card) -> bool {
         let site = Site {
             name: card.site.clone(),
+            persons: vec![card.person.clone()],
             card: card.fingerprint(),
             recipient: card.recipient.clone(),
             label_key: card.label_key.clone(),
         };
-        let person = Person { name: card.person.clone(), keys: vec![card.key.clone()] };
+        let person = Person { name: card.person.clone(), organisation: None, keys: vec![card.key.clone()] };
         // Persons may come to have several keys, so theirs is known when it is one of them.
         let person_is_new = !self.persons.iter().any(|p| p.name == card.person && p.keys.contains(&card.key));
         if person_is_new {
             self.persons.push(person);
         }
-        add(&mut self.sites, &site) || person_is_new
+        // More persons may have come to work there since.
+        let same = |known: &Site| (&known.name, &known.card) == (&site.name, &site.card);
+        let site_is_new = !self.sites.iter().any(same);
+        if site_is_new {
+            self.sites.push(site);
+        }
+        site_is_new || person_is_new
     }
 }
 
@@ -238,6 +274,10 @@ fn remove<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool) -> bool {
     let before = list.len();
     list.retain(|item| !is(item));
     list.len() < before
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 mod label_key {

@@ -33,9 +33,21 @@ pub(crate) fn run(_: &LogArgs, global: &Global, ui: &Ui) -> Result<(), Failure> 
 fn line(event: &Event) -> String {
     match event {
         Event::Init { site, card } => format!("made for site {site}, card {card}"),
-        Event::Policy { epoch, change, .. } => {
-            format!("policy epoch {epoch} in force: {}", crate::text::printable(change))
+        Event::Policy { epoch, change, signed, .. } => {
+            let signed: Vec<_> = signed.iter().map(ToString::to_string).collect();
+            format!(
+                "policy epoch {epoch} in force, signed by {}: {}",
+                signed.join(", "),
+                crate::text::printable(change)
+            )
         }
+        Event::PolicyRefused { digest, reason, .. } => {
+            format!("refused policy {digest}: {}", crate::text::printable(reason))
+        }
+        Event::ClockBack { before } => format!("this host's clock went back: it said {before} before"),
+        Event::Card { card } => format!("the vault has another card, {card}"),
+        Event::Recovery { recipient: Some(recipient) } => format!("what is held can be recovered with {recipient}"),
+        Event::Recovery { recipient: None } => "what is held can't be recovered any more".to_owned(),
         Event::TentKey { tent, .. } => format!("key of tent {tent} made"),
         Event::ExportBegun(begun) => format!("export {} of tent {} begun as {}", begun.number, begun.tent, begun.label),
         Event::Exported(e) => {
@@ -52,7 +64,8 @@ fn line(event: &Event) -> String {
                 i.tent, i.exporter, i.rule, i.epoch, i.bundle
             )
         }
-        Event::Refused { bundle, reason } => format!("refused bundle {bundle}: {}", crate::text::printable(reason)),
+        Event::Approved { bundle, person, .. } => format!("{person} approved bundle {bundle}"),
+        Event::Refused { bundle, reason, .. } => format!("refused bundle {bundle}: {}", crate::text::printable(reason)),
         Event::CheckedOut { bundle, artifact } => format!("checked out {artifact} of bundle {bundle}"),
     }
 }

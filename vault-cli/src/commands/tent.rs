@@ -51,7 +51,7 @@ pub(crate) fn run(args: &TentArgs, global: &Global, ui: &Ui) -> Result<(), Failu
             let vault = global.open(Access::Read)?;
             let policy = vault.policy();
             let mut human = String::new();
-            for Tent { name, members, auditors, exporters } in &policy.tents {
+            for Tent { name, members, auditors, exporters, .. } in &policy.tents {
                 // Writing to a String can't fail.
                 let _ = writeln!(human, "{name}");
                 let _ = writeln!(human, "  members (read content)      {}", join(members));

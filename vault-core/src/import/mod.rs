@@ -85,8 +85,9 @@ fn imported(vault: &Vault, id: &BundleId) -> Option<Imported> {
 /// Logs a refusal and gives its error back; an error that is none is just given back.
 fn refuse(vault: &mut Vault, bundle: Option<BundleId>, error: ImportError) -> Result<ImportError, ImportError> {
     if let (Some(bundle), true) = (bundle, error.is_refusal()) {
+        let epoch = vault.policy().epoch;
         let reason = crate::error::visible(&error.to_string()).chars().take(1000).collect();
-        vault.record(custody::Event::Refused { bundle, reason })?;
+        vault.record(custody::Event::Refused { bundle, reason, epoch })?;
     }
     Ok(error)
 }

@@ -204,7 +204,8 @@ impl Vault {
         let policy = Policy::first(&card);
         let digest = policies::store(&root.join("policy"), &policy, &identities.ssh)?;
         let change = "the first: nothing is allowed".to_owned();
-        log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest, change }, &identities.ssh)?;
+        let signed = policy.root.persons.clone();
+        log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest, change, signed }, &identities.ssh)?;
         for folder in ["secrets/tents", "secrets", "policy", "log", "bundles", ""] {
             sync_folder(&root.join(folder))?;
         }
@@ -289,7 +290,8 @@ impl Vault {
     pub(crate) fn apply(&mut self, mut policy: Policy, change: String) -> Result<(), VaultError> {
         policy.epoch = self.policy.epoch + 1;
         let digest = policies::store(&self.root.join("policy"), &policy, &self.identities.ssh)?;
-        self.record(Event::Policy { epoch: policy.epoch, digest, change })?;
+        let signed = vec![self.card.person.clone()];
+        self.record(Event::Policy { epoch: policy.epoch, digest, change, signed })?;
         self.policy = policy;
         Ok(())
     }

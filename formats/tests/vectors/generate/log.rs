@@ -2,7 +2,7 @@
 
 use super::{Kind, altered, card};
 use crate::fixtures;
-use gapvault_formats::custody::{Event, ExportBegun, Exported, Imported, LogHead, Moved};
+use gapvault_formats::custody::{Approval, Event, ExportBegun, Exported, Imported, LogHead, Moved};
 use gapvault_formats::ids::{BundleId, PolicyDigest};
 use gapvault_formats::sshsig::Namespace;
 
@@ -35,6 +35,7 @@ fn whole() -> (Vec<String>, LogHead) {
         exporter: "lab-exporter".parse().unwrap(),
         key: fixtures::public(fixtures::ED25519).parse().unwrap(),
         from: "lab".parse().unwrap(),
+        approved: vec![Approval { person: "ana".parse().unwrap(), key: card.key.clone() }],
         epoch: 1,
         rule: "tent aurora: exporters lab-exporter".to_owned(),
         artifacts,
@@ -43,13 +44,23 @@ fn whole() -> (Vec<String>, LogHead) {
     };
     let events = [
         Event::Init { site: card.site.clone(), card: card.fingerprint() },
-        Event::Policy { epoch: 1, digest: PolicyDigest::of(b"policy"), change: "the first".to_owned() },
+        Event::Policy {
+            epoch: 1,
+            digest: PolicyDigest::of(b"policy"),
+            change: "the first".to_owned(),
+            signed: vec![card.person.clone()],
+        },
         Event::TentKey { tent: tent.clone(), pin },
         Event::ExportBegun(begun.clone()),
         Event::ExportAbandoned { label: begun.label.clone(), bundle: None },
         Event::Exported(Box::new(exported)),
         Event::Imported(Box::new(imported)),
-        Event::Refused { bundle, reason: "its \"number\" was\nused".to_owned() },
+        Event::Refused { bundle, reason: "its \"number\" was\nused".to_owned(), epoch: 1 },
+        Event::Approved { bundle, person: "ana".parse().unwrap(), key: card.key.clone() },
+        Event::PolicyRefused { epoch: Some(1), digest: PolicyDigest::of(b"other"), reason: "an old one".to_owned() },
+        Event::ClockBack { before: created },
+        Event::Card { card: card.fingerprint() },
+        Event::Recovery { recipient: Some(card.recipient.clone()) },
         Event::CheckedOut { bundle, artifact: "tiny:1".parse().unwrap() },
     ];
     let (mut head, mut lines) = (LogHead::EMPTY, Vec::new());
@@ -80,7 +91,11 @@ pub(super) fn vectors() -> Kind {
     kind.invalid("crlf", good.replace('\n', "\r\n"));
     kind.invalid("torn_last_line", good.trim_end());
     kind.invalid("not_json", "gapvault\n");
-    let event = format!("{{\"epoch\":1,\"digest\":\"{}\",\"change\":\"the first\"}}", PolicyDigest::of(b"policy"));
+    let event = format!(
+        "{{\"epoch\":1,\"digest\":\"{}\",\"change\":\"the first\",\"signed\":[\"{}\"]}}",
+        PolicyDigest::of(b"policy"),
+        card::card().person
+    );
     kind.altered(
         &good,
         &[
@@ -98,6 +113,7 @@ pub(super) fn vectors() -> Kind {
                     .replace("{\"epoch\":", "[")
                     .replace("\"digest\":", "")
                     .replace("\"change\":", "")
+                    .replace("\"signed\":", "")
                     .replace('}', "]"),
             ),
             ("field_twice", "\"epoch\":1", "\"epoch\":1,\"epoch\":1"),
@@ -123,7 +139,7 @@ pub(super) fn checkpoints() -> Kind {
     let good = head.to_checkpoint(&key).unwrap();
     let statement: String = good.lines().take(2).map(|line| format!("{line}\n")).collect();
     let signed = |text: &str, namespace| format!("{text}{}", key.sign(namespace, text.as_bytes()).unwrap());
-    kind.valid("nine_entries", good.clone());
+    kind.valid("fourteen_entries", good.clone());
     kind.valid("no_entry", LogHead::EMPTY.to_checkpoint(&key).unwrap());
     kind.invalid("of_another_key", head.to_checkpoint(&other).unwrap());
     kind.invalid("of_another_namespace", signed(&statement, Namespace::Seal));
@@ -132,9 +148,9 @@ pub(super) fn checkpoints() -> Kind {
     kind.invalid("not_utf8", [b"\xff", good.as_bytes()].concat());
     for (claim, text) in [
         ("checkpoint_2", altered(&statement, "checkpoint 1", "checkpoint 2")),
-        ("number_with_a_leading_zero", altered(&statement, "\n9 ", "\n09 ")),
-        ("number_with_a_sign", altered(&statement, "\n9 ", "\n+9 ")),
-        ("number_over_2_to_the_64", altered(&statement, "\n9 ", "\n18446744073709551616 ")),
+        ("number_with_a_leading_zero", altered(&statement, "\n14 ", "\n014 ")),
+        ("number_with_a_sign", altered(&statement, "\n14 ", "\n+14 ")),
+        ("number_over_2_to_the_64", altered(&statement, "\n14 ", "\n18446744073709551616 ")),
         ("hash_in_upper_case", altered(&statement, &head.hash.to_string(), &head.hash.to_string().to_uppercase())),
         ("line_more", format!("{statement}more\n")),
         ("one_line", "gapvault checkpoint 1\n".to_owned()),
@@ -144,7 +160,7 @@ pub(super) fn checkpoints() -> Kind {
     }
     kind.altered(
         &good,
-        &[("edited_after_signing", "\n9 ", "\n8 "), ("crlf_in_what_is_signed", "checkpoint 1\n", "checkpoint 1\r\n")],
+        &[("edited_after_signing", "\n14 ", "\n13 "), ("crlf_in_what_is_signed", "checkpoint 1\n", "checkpoint 1\r\n")],
     );
     kind
 }

@@ -1,0 +1,95 @@
+//! A compartment and its rules.
+
+use super::is_default;
+use crate::names::{PersonName, SiteName, TentName};
+use crate::sshsig::Touch;
+use serde::{Deserialize, Serialize};
+
+/// A compartment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tent {
+    /// Its name.
+    pub name: TentName,
+    /// Sites that may read content.
+    pub members: Vec<SiteName>,
+    /// Sites that may read catalogues only.
+    pub auditors: Vec<SiteName>,
+    /// Persons whose bundles are accepted, and who may make them here.
+    pub exporters: Vec<PersonName>,
+    /// Sites that bundles may be for; `None` for all members and auditors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<SiteName>>,
+    /// Who must approve a bundle; `None` if nobody need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Approvals>,
+    /// What the keys of exporters and approvers must show of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub signatures: Touch,
+    /// The longest time from a bundle's creation to its expiry, in days; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_days: Option<u32>,
+    /// Whether bundles must be sealed with the post-quantum suite, and with no other.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub post_quantum: bool,
+    /// What files may be.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub content: ContentRules,
+}
+
+/// Who must approve a bundle: `k` distinct persons of `of`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approvals {
+    /// How many distinct persons, at least 1.
+    pub k: u32,
+    /// Of whom; each works at a member or auditor site of the tent.
+    pub of: Vec<PersonName>,
+    /// Whether the exporter's own approval counts for nothing.
+    #[serde(default = "yes")]
+    pub not_exporter: bool,
+}
+
+/// What files of a tent may be. They bind where content is read: at export and at checkout.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentRules {
+    /// Formats that files may have; `None` for any that is not forbidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Vec<String>>,
+    /// Formats that no file may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbidden: Vec<String>,
+    /// Whether files may carry pickles, which run code when they are loaded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pickle: bool,
+    /// The largest file, in bytes; `None` for any size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
+    /// The largest sum of all files of a bundle, in bytes; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_bytes: Option<u64>,
+}
+
+impl Tent {
+    /// One that nobody may do anything in.
+    #[must_use]
+    pub fn new(name: TentName) -> Self {
+        Self {
+            name,
+            members: Vec::new(),
+            auditors: Vec::new(),
+            exporters: Vec::new(),
+            destinations: None,
+            approvals: None,
+            signatures: Touch::Any,
+            valid_days: None,
+            post_quantum: false,
+            content: ContentRules::default(),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
