@@ -58,6 +58,27 @@ pub enum Touch {
     Verification,
 }
 
+/// What a signature shows of whoever made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// A security key was touched.
+    pub presence: bool,
+    /// A security key knew the person.
+    pub verification: bool,
+}
+
+impl Touch {
+    /// Whether what was shown is enough.
+    #[must_use]
+    pub fn is_met_by(self, shown: Shown) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Presence => shown.presence,
+            Self::Verification => shown.presence && shown.verification,
+        }
+    }
+}
+
 /// Why a key or signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SshError {
@@ -226,6 +247,12 @@ impl Signature {
     #[must_use]
     pub fn namespace(&self) -> &str {
         self.parsed.namespace()
+    }
+
+    /// What it shows of whoever made it, once it is verified.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        Shown::default()
     }
 
     /// Whether `key` made this over `message` for `namespace`.

@@ -195,6 +195,13 @@ impl Policy {
         self.persons.iter().find(|p| p.keys.contains(key))
     }
 
+    /// Whether signatures of `key` count no more; those over `seal` may still.
+    #[must_use]
+    pub fn is_revoked(&self, key: &PublicKey, seal: Option<&BundleId>) -> bool {
+        let excepted = |revocation: &Revocation| seal.is_some_and(|seal| revocation.except.contains(seal));
+        self.revocations.iter().any(|revocation| revocation.key == *key && !excepted(revocation))
+    }
+
     /// Begins a tent that nobody may do anything in; `false` if there was one of this name.
     pub fn begin_tent(&mut self, name: &TentName) -> bool {
         let new = self.tent(name).is_none();
