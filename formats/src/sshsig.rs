@@ -124,6 +124,12 @@ impl PublicKey {
         }
     }
 
+    /// Whether the private half is in a security key (FIDO2), whose signatures show that somebody touched it.
+    #[must_use]
+    pub fn is_security_key(&self) -> bool {
+        self.0.algorithm().as_str().starts_with("sk-")
+    }
+
     /// The SHA-256 of its wire encoding, as hex the `<key>` of a signature's file name.
     #[must_use]
     pub fn fingerprint(&self) -> KeyFingerprint {
