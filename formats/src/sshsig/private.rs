@@ -6,6 +6,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// A private key that signs.
+#[derive(Clone)]
 pub struct SigningKey(ssh_key::PrivateKey);
 
 impl SigningKey {
