@@ -6,6 +6,8 @@
 pub const SEAL_BYTES: u64 = 256 << 20;
 /// The longest detached signature in bytes.
 pub const SIGNATURE_BYTES: u64 = 16 << 10;
+/// The longest name of what a security key signs for, in bytes.
+pub const SK_APPLICATION_BYTES: usize = 256;
 /// The most signatures beside one seal.
 pub const SIGNATURES: usize = 64;
 /// The longest age header in bytes; the age crate parses longer ones in quadratic time.
