@@ -66,6 +66,7 @@
 //!         overcommit: false,
 //!         parity: export::Parity::Percent(5),
 //!         restart: false,
+//!         post_quantum: false,
 //!     },
 //! };
 //! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;

@@ -108,6 +108,8 @@ pub enum SiteChange {
     Card(Turn<CardFingerprint>),
     /// The recipient is another.
     Recipient(Turn<String>),
+    /// The post-quantum recipient is another.
+    RecipientPq,
     /// The label key is another.
     LabelKey,
 }
@@ -269,6 +271,9 @@ fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
             changes.extend(turn(&before.card, &after.card).map(SiteChange::Card));
             let recipient = turn(&before.recipient.to_string(), &after.recipient.to_string());
             changes.extend(recipient.map(SiteChange::Recipient));
+            if before.recipient_pq != after.recipient_pq {
+                changes.push(SiteChange::RecipientPq);
+            }
             if before.label_key != after.label_key {
                 changes.push(SiteChange::LabelKey);
             }
