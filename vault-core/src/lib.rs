@@ -18,7 +18,7 @@
 //! # Example: across the gap
 //!
 //! ```
-//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, trust, vault::{Access, Vault}};
+//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, sign, trust, vault::{Access, Vault}};
 //! use gapvault_core::formats::{catalogue::Provenance, names::TentName, policy::Grant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +68,8 @@
 //!         restart: false,
 //!     },
 //! };
-//! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
+//! let key = sign::own_key(&lab)?;
+//! export::export(&mut lab, &request, &*key, &export::NoChanger, &Silent)?;
 //!
 //! // The cluster imports what it finds there (several media may be in together), and checks it out.
 //! for found in bundle::gather(&[stick])? {

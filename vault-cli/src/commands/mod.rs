@@ -18,6 +18,7 @@ pub(crate) mod untrust;
 pub(crate) mod verify;
 
 mod brought;
+pub(crate) mod key;
 mod medium;
 
 use crate::cli::{Cli, Command};
