@@ -2,7 +2,7 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, repair::RepairArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, policy::PolicyArgs, repair::RepairArgs, revoke::RevokeArgs,
     show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Tent(TentArgs),
     Trust(TrustArgs),
     Untrust(UntrustArgs),
+    Revoke(RevokeArgs),
+    Policy(PolicyArgs),
     Media(MediaArgs),
     Export(Box<ExportArgs>),
     Verify(VerifyArgs),

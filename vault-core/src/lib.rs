@@ -96,6 +96,7 @@ pub mod media;
 mod numbers;
 pub mod observe;
 pub mod pending;
+pub mod policy;
 mod pool;
 mod random;
 pub mod repair;
