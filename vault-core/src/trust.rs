@@ -139,12 +139,7 @@ pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<Changed, TrustErro
 }
 
 /// Trusts the card in `bytes`, whose fingerprint was compared.
-pub fn trust(
-    vault: &mut Vault,
-    bytes: &[u8],
-    expected: CardFingerprint,
-    trust: &Trust,
-) -> Result<Changed, TrustError> {
+pub fn trust(vault: &mut Vault, bytes: &[u8], expected: CardFingerprint, trust: &Trust) -> Result<Changed, TrustError> {
     let card = Card::parse(bytes)?;
     let actual = card.fingerprint();
     if actual != expected {
@@ -188,8 +183,8 @@ pub fn untrust(vault: &mut Vault, name: &str, what: &Untrust) -> Result<Changed,
         Untrust::Approver(_) => person.clone().map(Role::Approver),
         Untrust::Root(_) | Untrust::Works(_) => None,
     };
-    let changed = change::<TrustError>(vault, Some(format!("{name} is no longer {what}")), |draft| {
-        match (what, role, person) {
+    let changed =
+        change::<TrustError>(vault, Some(format!("{name} is no longer {what}")), |draft| match (what, role, person) {
             (Untrust::Tent(tent, _) | Untrust::Approver(tent), Some(role), _) => {
                 Ok(draft.before().tent(tent).is_some() && draft.withdraw(tent, &role)?)
             }
@@ -206,7 +201,6 @@ pub fn untrust(vault: &mut Vault, name: &str, what: &Untrust) -> Result<Changed,
                 Ok(works && draft.works_at(&person, site, false)?)
             }
             _ => Ok(false),
-        }
-    })?;
+        })?;
     if changed.outcome == Outcome::Nothing { Err(not_granted()) } else { Ok(changed) }
 }

@@ -21,6 +21,7 @@ pub(crate) mod verify;
 
 mod brought;
 mod change;
+pub(crate) mod key;
 mod medium;
 
 use crate::cli::{Cli, Command};

@@ -73,7 +73,9 @@ pub enum SignPolicyError {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// The key is nobody's who signs policies.
-    #[error("key {key} is of no root person, neither of the policy in force nor of this one: its signature would count for nothing")]
+    #[error(
+        "key {key} is of no root person, neither of the policy in force nor of this one: its signature would count for nothing"
+    )]
     NoRoot {
         /// Which key.
         key: KeyFingerprint,

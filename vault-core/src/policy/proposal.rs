@@ -57,7 +57,9 @@ impl Unread {
             Ok(None) => return Err(ProposalError::TooLong { path }),
             // A vault without a working copy proposes nothing.
             Err(OpenError::Missing) if file.is_none() => vault.map(|v| v.in_force().bytes.clone()).unwrap_or_default(),
-            Err(OpenError::Missing) => return Err(FsError::at("can't read", &path)(std::io::Error::from(std::io::ErrorKind::NotFound)).into()),
+            Err(OpenError::Missing) => {
+                return Err(FsError::at("can't read", &path)(std::io::Error::from(std::io::ErrorKind::NotFound)).into());
+            }
             Err(OpenError::Irregular) => return Err(ProposalError::Irregular { path }),
             Err(OpenError::Fs(e)) => return Err(e.into()),
         };

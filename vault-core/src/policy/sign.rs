@@ -45,10 +45,3 @@ impl Proposal {
         Ok(folder.join(beside::signature_name(&name, &key.fingerprint())))
     }
 }
-
-impl Vault {
-    /// A signature of the vault's own key over a policy.
-    pub fn sign_policy(&self, policy: &Proposal) -> Result<String, VaultError> {
-        Ok(self.identities().ssh.sign(Namespace::Policy, &policy.bytes)?)
-    }
-}

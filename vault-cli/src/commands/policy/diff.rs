@@ -38,7 +38,8 @@ pub(super) fn run(args: &DiffArgs, global: &Global, ui: &Ui) -> Result<(), Failu
 
 /// The changes, one a line, below a line that says of what.
 pub(super) fn human(before: &Policy, after: &Policy) -> String {
-    let changes: String = diff(Some(before), after).iter().map(|c| format!("  {}\n", printable(&c.to_string()))).collect();
+    let changes: String =
+        diff(Some(before), after).iter().map(|c| format!("  {}\n", printable(&c.to_string()))).collect();
     let head = format!("changes from policy epoch {}, in force, to epoch {}:\n", before.epoch, after.epoch);
     if changes.is_empty() { format!("{head}  none that a rule goes by\n") } else { head + &changes }
 }

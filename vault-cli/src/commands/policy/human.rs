@@ -10,7 +10,12 @@ use std::fmt::{Display, Write};
 pub(super) fn describe(policy: &Policy) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
-    let _ = writeln!(out, "root: {} sign a new policy{}", of(policy.root.threshold, &policy.root.persons), shown(policy.root.signatures));
+    let _ = writeln!(
+        out,
+        "root: a new policy takes the signature of {}{}",
+        of(policy.root.threshold, &policy.root.persons),
+        shown(policy.root.signatures)
+    );
     if let Some(time) = policy.time {
         let reset = if policy.reset_clock { "; times believed before count no more" } else { "" };
         let _ = writeln!(out, "written at {time}: no clock is believed that says an earlier time{reset}");
@@ -25,7 +30,11 @@ pub(super) fn describe(policy: &Policy) -> String {
     for person in &policy.persons {
         let organisation = person.organisation.as_deref().map(|o| format!(" of {}", printable(o))).unwrap_or_default();
         let works: Vec<_> = policy.sites.iter().filter(|site| site.persons.contains(&person.name)).collect();
-        let works = if works.is_empty() { String::new() } else { format!(", works at {}", join(works.iter().map(|s| &s.name))) };
+        let works = if works.is_empty() {
+            String::new()
+        } else {
+            format!(", works at {}", join(works.iter().map(|s| &s.name)))
+        };
         let _ = writeln!(out, "  {}{organisation}, {}{works}", person.name, count(person.keys.len() as u64, "key"));
     }
     out.push_str("\nsites\n");

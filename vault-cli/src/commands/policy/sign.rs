@@ -3,12 +3,14 @@
 use super::told::{Told, warned};
 use super::{diff, human};
 use crate::cli::Global;
+use crate::commands::key::KeyArg;
 use crate::failure::Failure;
 use crate::text::printable;
 use crate::ui::Ui;
 use gapvault_core::error::Kind;
 use gapvault_core::formats::ids::{KeyFingerprint, PolicyDigest};
 use gapvault_core::formats::names::PersonName;
+use gapvault_core::formats::sshsig::Namespace;
 use gapvault_core::policy::{Proposal, SignPolicyError, Standing};
 use gapvault_core::vault::{Access, Vault};
 use serde::Serialize;
@@ -22,10 +24,14 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault lab policy sign
-  gapvault --vault bob policy sign /media/usb/policy.toml")]
+  gapvault --vault lab policy sign --key ~/.ssh/id_ed25519_sk
+  gapvault --vault bob policy sign /media/usb/policy.toml
+  gapvault policy sign policy.toml --key ~/.ssh/id_ecdsa")]
 pub(super) struct SignArgs {
     /// A policy from outside [default: the vault's working copy]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeyArg,
     /// Sign without asking
     #[arg(long, conflicts_with = "digest")]
     yes: bool,
@@ -50,27 +56,29 @@ struct Signed {
 
 pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let file = args.file.as_deref();
-    let vault = global.open(Access::Read)?;
-    let proposal = Proposal::read(Some(&vault), file)?;
-    let key = vault.card().key.clone();
-    let person = proposal.signer(Some(&vault), &key)?;
-    if file.is_none() && proposal.standing(&vault)? == Standing::InForce {
+    let vault = if file.is_some() { global.open_if_named()? } else { Some(global.open(Access::Read)?) };
+    let proposal = Proposal::read(vault.as_ref(), file)?;
+    let signer = args.key.signer_if(vault.as_ref(), ui)?;
+    let key = signer.public().clone();
+    let person = proposal.signer(vault.as_ref(), &key)?;
+    if vault.as_ref().is_some_and(|vault| matches!(proposal.standing(vault), Ok(Standing::InForce))) {
         return Err(Failure::usage(
-            "the working copy is the policy in force: there is nothing to sign",
+            "this is the policy in force: there is nothing to sign",
             "change it with `gapvault trust`, `untrust`, `tent` or `revoke`, or edit it and raise its epoch by one",
         ));
     }
-    show(&vault, &proposal, ui);
+    show(vault.as_ref(), &proposal, ui);
     agree(args, &proposal, ui)?;
-    let armoured = vault.sign_policy(&proposal)?;
+    let armoured = signer.sign(Namespace::Policy, &proposal.bytes)?;
+    drop(signer);
     // Somebody may have thought about it for long; the lock is taken only now.
-    let vault = if file.is_none() { global.open(Access::Write)? } else { vault };
-    let signature = proposal.attach(Some(&vault), &key, &armoured)?;
-    let proposal = Proposal::read(Some(&vault), file)?;
-    let told = match proposal.standing(&vault) {
-        Ok(standing) => Told::of(&standing),
+    let vault = if file.is_none() { Some(global.open(Access::Write)?) } else { vault };
+    let signature = proposal.attach(vault.as_ref(), &key, &armoured)?;
+    let proposal = Proposal::read(vault.as_ref(), file)?;
+    let told = match vault.map(|vault| proposal.standing(&vault)) {
+        Some(Ok(standing)) => Told::of(&standing),
         // A policy of another vault: what is in force there is not known here.
-        Err(_) => Told::of_own(&proposal.own_tally()),
+        Some(Err(_)) | None => Told::of_own(&proposal.own_tally()),
     };
     let by = person.as_ref().map(|person| format!(" by {person}")).unwrap_or_default();
     let human = format!("signed policy epoch {}{by}: {}\n{}", proposal.policy.epoch, signature.display(), told.human());
@@ -79,19 +87,19 @@ pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failu
 }
 
 /// Shows what is about to be signed.
-fn show(vault: &Vault, proposal: &Proposal, ui: &Ui) {
-    let text = if proposal.standing(vault).is_ok() {
-        diff::human(vault.policy(), &proposal.policy)
-    } else {
-        let epoch = proposal.policy.epoch;
-        format!(
-            "policy epoch {epoch} does not follow the one in force in this vault; it says:\n\n{}",
-            human::describe(&proposal.policy)
-        )
+fn show(vault: Option<&Vault>, proposal: &Proposal, ui: &Ui) {
+    let epoch = proposal.policy.epoch;
+    let text = match vault {
+        Some(vault) if proposal.standing(vault).is_ok() => diff::human(vault.policy(), &proposal.policy),
+        Some(_) => format!("policy epoch {epoch} does not follow the one in force in this vault; it says:\n"),
+        None => format!("policy epoch {epoch} says:\n"),
     };
     ui.note(text.trim_end());
-    for warning in warned(vault, proposal) {
-        ui.note(&format!("warning: {}", printable(&warning)));
+    match vault {
+        Some(vault) if proposal.standing(vault).is_ok() => {
+            warned(vault, proposal).iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
+        }
+        _ => ui.note(&format!("\n{}", human::describe(&proposal.policy))),
     }
     ui.note(&format!("digest {}", proposal.digest));
 }
@@ -100,7 +108,11 @@ fn show(vault: &Vault, proposal: &Proposal, ui: &Ui) {
 fn agree(args: &SignArgs, proposal: &Proposal, ui: &Ui) -> Result<(), Failure> {
     if let Some(expected) = args.digest {
         let (path, actual) = (proposal.path.clone(), proposal.digest);
-        return if actual == expected { Ok(()) } else { Err(SignPolicyError::Changed { path, actual, expected }.into()) };
+        return if actual == expected {
+            Ok(())
+        } else {
+            Err(SignPolicyError::Changed { path, actual, expected }.into())
+        };
     }
     if args.yes {
         return Ok(());

@@ -111,10 +111,11 @@ pub(super) struct Ignored {
 /// The signature files beside a policy that don't count.
 pub(super) fn ignored(proposal: &Proposal) -> Vec<Ignored> {
     let faults = proposal.beside.faults.iter().map(|f| Ignored { file: f.name.clone(), reason: f.why.to_string() });
-    let strangers = proposal.beside.strangers.iter().map(|name| Ignored {
-        file: name.clone(),
-        reason: "it is not named by the key of a root person".to_owned(),
-    });
+    let strangers = proposal
+        .beside
+        .strangers
+        .iter()
+        .map(|name| Ignored { file: name.clone(), reason: "it is not named by the key of a root person".to_owned() });
     faults.chain(strangers).collect()
 }
 

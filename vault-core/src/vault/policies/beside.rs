@@ -88,7 +88,12 @@ pub(crate) fn read<'k>(
     Ok(Some(beside))
 }
 
-fn read_one(folder: &Folder, name: &str, key: &PublicKey, bytes: &[u8]) -> Result<Result<GoodSignature, FaultKind>, FsError> {
+fn read_one(
+    folder: &Folder,
+    name: &str,
+    key: &PublicKey,
+    bytes: &[u8],
+) -> Result<Result<GoodSignature, FaultKind>, FsError> {
     let armoured = match folder.read(name, limits::SIGNATURE_BYTES) {
         Ok(Some(armoured)) => armoured,
         Ok(None) | Err(OpenError::Irregular | OpenError::Missing) => return Ok(Err(FaultKind::Irregular)),
