@@ -38,7 +38,8 @@
 //! trust::new_tent(&mut lab, &tent)?;
 //! let trusted = |vault: &mut Vault, card: &gapvault_core::formats::card::Card, grant| {
 //!     // People compare this fingerprint by another way than the one the card came.
-//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &tent, grant)
+//!     let role = trust::Trust::Tent(tent.clone(), grant);
+//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &role)
 //! };
 //! trusted(&mut lab, &cluster_card, Grant::Member)?;
 //! trusted(&mut cluster, &lab_card, Grant::Exporter)?;
@@ -97,6 +98,7 @@ pub mod media;
 mod numbers;
 pub mod observe;
 pub mod pending;
+pub mod policy;
 mod pool;
 mod random;
 pub mod repair;
