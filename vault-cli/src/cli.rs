@@ -2,8 +2,9 @@
 
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, repair::RepairArgs,
-    show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, policy::PolicyArgs,
+    repair::RepairArgs, revoke::RevokeArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs,
+    verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     Tent(TentArgs),
     Trust(TrustArgs),
     Untrust(UntrustArgs),
+    Revoke(RevokeArgs),
+    Policy(PolicyArgs),
     Media(MediaArgs),
     Export(Box<ExportArgs>),
     Verify(VerifyArgs),
