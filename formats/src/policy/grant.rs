@@ -112,6 +112,7 @@ impl Site {
             recipient: card.recipient.clone(),
             recipient_pq: card.recipient_pq.clone(),
             label_key: card.label_key.clone(),
+            recipient_pq: card.recipient_pq.clone(),
         }
     }
 }
@@ -135,7 +136,7 @@ fn remove<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::*;
-    use crate::agefile::Identity;
+    use crate::agefile::{Identity, Suite};
     use crate::card::Card;
     use crate::sshsig::SigningKey;
 
@@ -147,6 +148,7 @@ mod tests {
             recipient: Identity::generate().recipient(),
             recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
             label_key: LabelKey::from_bytes([name.len() as u8; 32]),
+            recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
         }
     }
 
