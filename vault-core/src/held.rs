@@ -177,7 +177,7 @@ pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<
     }
     let seal = Seal::parse(&bytes).map_err(SealReadError::Seal)?;
     expect_descriptions(&folder, &seal)?;
-    let identity = &vault.identities().age;
+    let identity = vault.identities().of(seal.predicate().suite);
     let keys = open_keys(&folder, &seal, identity)?;
     let claims = match held {
         Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },

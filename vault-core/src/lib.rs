@@ -6,6 +6,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`vault`] | a site's own store: identity, policy, custody log, bundles |
+//! | [`sign`] | keys that sign: in files, in ssh-agent, in security keys |
 //! | [`trust`] | tents and whom to trust in them |
 //! | [`export`] | files to a bundle on a medium |
 //! | [`bundle`] | bundles where they stand: found, judged, checked |
@@ -65,6 +66,7 @@
 //!         overcommit: false,
 //!         parity: export::Parity::Percent(5),
 //!         restart: false,
+//!         post_quantum: false,
 //!     },
 //! };
 //! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
@@ -98,6 +100,7 @@ pub mod pending;
 mod pool;
 mod random;
 pub mod repair;
+pub mod sign;
 pub mod trust;
 pub mod vault;
 pub mod verify;

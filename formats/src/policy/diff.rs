@@ -108,6 +108,8 @@ pub enum SiteChange {
     Card(Turn<CardFingerprint>),
     /// The recipient is another.
     Recipient(Turn<String>),
+    /// The post-quantum recipient is another.
+    RecipientPq,
     /// The label key is another.
     LabelKey,
 }
@@ -278,7 +280,7 @@ fn person(before: Option<&Person>, after: Option<&Person>) -> Vec<PersonChange> 
 
 fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
     let Some(after) = after else { return vec![SiteChange::Removed] };
-    let Site { name: _, persons, card, recipient, label_key } = after;
+    let Site { name: _, persons, card, recipient, label_key, recipient_pq } = after;
     let mut changes = Vec::new();
     match before {
         None => changes.push(SiteChange::Added { card: *card }),
@@ -286,6 +288,9 @@ fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
             changes.extend(turn(&before.card, card).map(SiteChange::Card));
             let recipient = turn(&before.recipient.to_string(), &recipient.to_string());
             changes.extend(recipient.map(SiteChange::Recipient));
+            if before.recipient_pq != *recipient_pq {
+                changes.push(SiteChange::RecipientPq);
+            }
             if before.label_key != *label_key {
                 changes.push(SiteChange::LabelKey);
             }

@@ -120,6 +120,10 @@ fn check_sites(policy: &Policy, known: &Known<'_>) -> Check {
             let (first, second) = (first.clone(), site.name.clone());
             return Err((spot.field("recipient"), Fault::TwoOfOneRecipient { first, second }));
         }
+        if let Some(first) = recipients.insert(site.recipient_pq.to_string(), &site.name) {
+            let (first, second) = (first.clone(), site.name.clone());
+            return Err((spot.field("recipient_pq"), Fault::TwoOfOneRecipientPq { first, second }));
+        }
         // A card that copies another's label key would make the tags of two sites one.
         if let Some(first) = label_keys.insert(site.label_key.expose_hex().to_string(), &site.name) {
             let (first, second) = (first.clone(), site.name.clone());

@@ -118,7 +118,7 @@ impl Out {
     }
 
     fn site(&mut self, site: &Site, is_first: bool) {
-        let Site { name, persons, card, recipient, label_key } = site;
+        let Site { name, persons, card, recipient, label_key, recipient_pq } = site;
         self.head(ABOUT_SITES, "[[site]]", is_first);
         self.text("name", name);
         if !persons.is_empty() {
@@ -127,6 +127,7 @@ impl Out {
         self.text("card", card);
         self.text("label_key", label_key.expose_hex().as_str());
         self.text("recipient", recipient);
+        self.text("recipient_pq", recipient_pq);
     }
 
     fn tent(&mut self, tent: &Tent, is_first: bool) {

@@ -25,11 +25,11 @@ fn each_stands_at_its_place() {
     for (text, expected) in [
         (
             altered("k = 1, of", "k = 2, of").replace("exporters = [\"ana\"]", "exporters = [\"ana\", \"ben\"]"),
-            vec!["line 63, column 21: tent aurora: bundles of ben take 2 approvals, but only 1 can approve them"],
+            vec!["line 66, column 21: tent aurora: bundles of ben take 2 approvals, but only 1 can approve them"],
         ),
         (
             altered("exporters = [\"ana\"]", "exporters = []"),
-            vec!["line 63, column 13: tent aurora: nobody may export, so nothing goes out or comes in"],
+            vec!["line 66, column 13: tent aurora: nobody may export, so nothing goes out or comes in"],
         ),
         (
             altered("members = [\"lab\", \"cluster\"]", "members = [\"cluster\"]"),
@@ -47,12 +47,12 @@ fn each_stands_at_its_place() {
             altered("# --- compartments", &ben).replace("k = 1, of", "k = 2, of"),
             vec![
                 &*format!("line 27, column 9: person ben: key {} is revoked and still listed", key(1, 0).fingerprint()),
-                "line 65, column 14: tent aurora: bundles of ana take 2 approvals, but only 1 can approve them",
+                "line 68, column 14: tent aurora: bundles of ana take 2 approvals, but only 1 can approve them",
             ],
         ),
         (
             altered("file_bytes = 10_737_418_240", "file_bytes = 9\nbundle_bytes = 8"),
-            vec!["line 69, column 14: tent aurora: a file may have 9 bytes, but all files of a bundle only 8"],
+            vec!["line 72, column 14: tent aurora: a file may have 9 bytes, but all files of a bundle only 8"],
         ),
     ] {
         assert_eq!(remarks(&text), expected, "{text}");
@@ -66,7 +66,7 @@ fn a_tent_for_nobody_and_an_exporter_without_a_key_are_remarked_on() {
         .replace("auditors = [\"audit\"]", "auditors = []")
         .replace(approvals, "");
     let all = remarks(&text);
-    let line = "line 61, column 11: tent aurora: it has neither member nor auditor, so bundles are for nobody";
+    let line = "line 64, column 11: tent aurora: it has neither member nor auditor, so bundles are for nobody";
     assert!(all.iter().any(|remark| remark == line), "{all:?}");
     let revoke = |number| format!("[[revocation]]\nkey = \"{}\"\n", key(0, number));
     let text = altered("# --- compartments", &format!("{}{}# --- compartments", revoke(0), revoke(1)));

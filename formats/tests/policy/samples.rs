@@ -1,6 +1,6 @@
 //! Keys and policies to test with.
 
-use gapvault_formats::agefile::Identity;
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::Card;
 use gapvault_formats::ids::LabelKey;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
@@ -23,6 +23,15 @@ pub(crate) fn key(who: usize, number: usize) -> PublicKey {
     KEYS_OF[who][number].clone()
 }
 
+/// Keys of security keys, which nobody has.
+pub(crate) fn security_keys() -> [PublicKey; 2] {
+    [
+        include_str!("../../vectors/valid/public-key/sk_p256_of_ssh_keygen.txt"),
+        include_str!("../../vectors/valid/public-key/sk_ed25519_of_ssh_keygen.txt"),
+    ]
+    .map(|line| line.parse().unwrap())
+}
+
 pub(crate) fn person(name: &str) -> PersonName {
     name.parse().unwrap()
 }
@@ -37,14 +46,17 @@ pub(crate) fn tent(name: &str) -> TentName {
 
 /// The card of a site where the person `who` works; the same for the same arguments.
 pub(crate) fn card(site: &str, who: usize) -> Card {
-    static RECIPIENTS: LazyLock<Vec<String>> =
-        LazyLock::new(|| (0..9).map(|_| Identity::generate().recipient().to_string()).collect());
+    static RECIPIENTS: LazyLock<Vec<[String; 2]>> = LazyLock::new(|| {
+        let new = |suite| Identity::generate_for(suite).recipient().to_string();
+        (0..9).map(|_| [new(Suite::X25519), new(Suite::PostQuantum)]).collect()
+    });
     let number = site.bytes().fold(0, |sum, byte| (sum * 31 + usize::from(byte)) % 9);
     Card {
         site: site.parse().unwrap(),
         person: person(PERSONS[who]),
         key: key(who, 0),
-        recipient: RECIPIENTS[number].parse().unwrap(),
+        recipient: RECIPIENTS[number][0].parse().unwrap(),
+        recipient_pq: RECIPIENTS[number][1].parse().unwrap(),
         label_key: LabelKey::from_bytes([number as u8 + 1; 32]),
     }
 }
@@ -54,10 +66,11 @@ pub(crate) fn commented() -> String {
     let site = |name: &str, who| {
         let card = card(name, who);
         format!(
-            "card = \"{}\"\nlabel_key = \"{}\"\nrecipient = \"{}\"\n",
+            "card = \"{}\"\nlabel_key = \"{}\"\nrecipient = \"{}\"\nrecipient_pq = \"{}\"\n",
             card.fingerprint(),
             *card.label_key.expose_hex(),
-            card.recipient
+            card.recipient,
+            card.recipient_pq
         )
     };
     format!(

@@ -1,5 +1,6 @@
 //! How each kind of vector is read: one function a folder.
 
+use crate::authenticator::Authenticator;
 use crate::fixtures;
 use gapvault_formats::agefile::Header;
 use gapvault_formats::card::Card;
@@ -40,7 +41,9 @@ pub(crate) fn read(kind: &str, bytes: &[u8]) -> Outcome {
         "log" => log(bytes),
         "checkpoint" => checkpoint(bytes),
         "sshsig" => sshsig(bytes),
-        "age-header" => Header::read(bytes).and_then(|header| header.expect(1)).map(|()| None).map_err(say),
+        "age-header" => {
+            Header::read(bytes).and_then(|header| header.expect(header.suite, 1)).map(|()| None).map_err(say)
+        }
         "path" => path(bytes),
         "link" => link(bytes),
         "artifact" => text::<ArtifactRef>(bytes),
@@ -168,12 +171,18 @@ fn checkpoint(bytes: &[u8]) -> Outcome {
     head.to_checkpoint(&key).map(|text| Some(text.into_bytes())).map_err(say)
 }
 
-/// A signature over [`fixtures::SIGNED`] as a seal, expected of the Ed25519 key if it says so, else of the P-256 key.
+/// A signature over [`fixtures::SIGNED`] as a seal, expected of the fixture's key that it says it is of, else of the
+/// P-256 key.
 fn sshsig(bytes: &[u8]) -> Outcome {
     let signature = Signature::parse(bytes).map_err(say)?;
-    let [p256, ed25519] = [fixtures::P256, fixtures::ED25519].map(|key| fixtures::signing_key(key).public().unwrap());
-    let expected = if *signature.key() == ed25519 { ed25519 } else { p256 };
-    signature.verify(&expected, Namespace::Seal, fixtures::SIGNED).map(|()| None).map_err(say)
+    let keys = [fixtures::P256, fixtures::ED25519];
+    let in_files = keys.map(fixtures::public);
+    let in_security_keys = keys.map(|key| Authenticator::new(key).text());
+    let real = [fixtures::SK_P256, fixtures::SK_ED25519].map(str::to_owned);
+    let known = [in_files, in_security_keys, real].concat().into_iter().map(|text| text.parse().unwrap());
+    let known: Vec<PublicKey> = known.collect();
+    let expected = known.iter().find(|key| *key == signature.key()).unwrap_or(&known[0]);
+    signature.verify(expected, Namespace::Seal, fixtures::SIGNED).map(|()| None).map_err(say)
 }
 
 fn path(bytes: &[u8]) -> Outcome {

@@ -12,8 +12,11 @@ mod parity;
 mod policy;
 mod record;
 mod seal;
+mod security_key;
 mod sshsig;
 mod text;
+
+pub(crate) use sshsig::base64;
 
 use crate::kinds::sequence;
 use crate::store::Files;
