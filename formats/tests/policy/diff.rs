@@ -49,6 +49,7 @@ fn cases() -> Vec<Case> {
         case(&format!("site lab: recipient {} -> {}", card("lab", 0).recipient, card_of("x").recipient), move |p| {
             p.sites[0].recipient = card_of("x").recipient;
         }),
+        case("site lab: another post-quantum recipient", move |p| p.sites[0].recipient_pq = card_of("x").recipient_pq),
         case("site lab: another label key", move |p| p.sites[0].label_key = card_of("x").label_key),
         case("tent borealis: begun", |p| p.tents.push(Tent::new(tent("borealis")))),
         case("tent aurora: audit is now member", |p| p.tents[0].members.push(site("audit"))),

@@ -116,6 +116,15 @@ fn rules(kind: &mut Kind, good: &str) {
     let threshold_2 = altered(good, root, &of_root(r#""cluster-operator", "lab-exporter""#));
     let threshold_2 = altered(&threshold_2, "threshold = 1", "threshold = 2");
     kind.valid("root_of_two", threshold_2.clone());
+    let security_key = fixtures::SK_P256;
+    kind.valid(
+        "root_that_must_be_known_to_its_security_key",
+        altered(
+            &altered(good, "threshold = 1\n", "threshold = 1\nsignatures = \"verification\"\n"),
+            &p256,
+            &format!("{p256}, \"{security_key}\""),
+        ),
+    );
     kind.altered(
         good,
         &[
