@@ -105,7 +105,12 @@ fn one_key_is_either_member_or_auditor() {
     m.refused(&renamed, &["--role", "auditor", "--fingerprint", &sum(&renamed)], 4, "two sites have one recipient");
     std::fs::create_dir(m.gap.path("elsewhere")).unwrap();
     let (namesake, its) = card_of(&m.gap, &Site::new(&m.gap.path("elsewhere"), "cluster-b"));
-    m.refused(&namesake, &["--role", "member", "--fingerprint", &its], 4, "two persons are named cluster-b");
+    m.refused(
+        &namesake,
+        &["--role", "member", "--fingerprint", &its],
+        4,
+        "the policy knows a person cluster-b with other keys",
+    );
 }
 
 #[test]
