@@ -1,7 +1,9 @@
 //! Commands that change the policy, and how it is shown.
 
-use crate::support::{Gap, Site};
+use crate::support::{Gap, Site, gapvault, run};
+use gapvault_formats::sshsig::SigningKey;
 use std::fs;
+use std::path::PathBuf;
 
 #[test]
 fn rules_of_a_tent_are_set_and_shown() {
@@ -152,4 +154,50 @@ fn keys_are_revoked_by_whatever_names_them() {
     gap.cluster.run(["revoke", &"0".repeat(64)]).refused(2, "no person of the policy has a key");
     gap.cluster.run(["revoke", "nobody"]).refused(1, "nobody is no person of the policy and no key");
     assert!(gap.cluster.snapshot() == before);
+}
+
+#[test]
+fn a_person_s_card_gives_all_their_keys() {
+    let gap = Gap::new();
+    let keys: Vec<_> = ["one", "two", "three"]
+        .iter()
+        .map(|name| {
+            let public = SigningKey::generate().unwrap().public().unwrap();
+            let path = gap.path(name);
+            fs::write(&path, format!("{public} carol@{name}\n")).unwrap();
+            path
+        })
+        .collect();
+    let card = |name: &str, keys: &[PathBuf]| {
+        let mut command = gapvault();
+        command.args(["card", "--person", "carol"]);
+        for key in keys {
+            command.arg("--key").arg(key);
+        }
+        let made = run(&mut command).expect(0);
+        let path = gap.path(name);
+        fs::write(&path, &made.out).unwrap();
+        (path, made.err.trim().rsplit(' ').next().unwrap().to_owned())
+    };
+    let trust = |(card, fingerprint): &(PathBuf, String), how: &[&str]| {
+        run(gap.lab.command(["trust"]).arg(card).args(how).args(["--fingerprint", fingerprint]))
+    };
+    let both = card("both.card", &keys[..2]);
+    trust(&both, &["--tent", "aurora", "--role", "member"]).refused(2, "the card is of carol alone");
+    assert_eq!(trust(&both, &["--site", "lab"]).expect(0).out, "carol is now a person of site lab\n");
+    for (role, told) in [("approver", "carol is now an approver"), ("exporter", "carol is now exporter")] {
+        let run = trust(&both, &["--tent", "aurora", "--role", role]).expect(0);
+        assert!(run.out.starts_with(told), "{run:#?}");
+    }
+    let other = card("other.card", &keys[1..]);
+    trust(&other, &["--role", "root"]).refused(4, "other keys");
+    trust(&other, &["--renew"]).expect(0);
+    trust(&other, &["--role", "root"]).expect(0);
+    let carol = |policy: &serde_json::Value| {
+        policy["person"].as_array().unwrap().iter().find(|person| person["name"] == "carol").unwrap()["keys"].clone()
+    };
+    let policy = gap.lab.run(["policy", "show", "--json"]).expect(0).json()["policy"].clone();
+    assert_eq!(carol(&policy).as_array().unwrap().len(), 3);
+    let revoked = run(gap.lab.command(["revoke"]).arg(&both.0)).expect(0).out;
+    assert_eq!(revoked.matches("revoked").count(), 2, "{revoked}");
 }

@@ -1,8 +1,11 @@
 //! Policies that several persons sign: what is proposed, by whom it is signed, and when it is in force.
 
 use crate::support::policy::{Roots, digest, stranger_signs, with_epoch};
+use crate::support::tools::{have, skip, tool};
 use crate::support::{Site, run, snapshot};
 use std::fs;
+use std::io::Write;
+use std::process::{Output, Stdio};
 
 #[test]
 fn a_vault_of_one_person_needs_no_ceremony() {
@@ -183,4 +186,35 @@ fn a_policy_from_outside_comes_with_its_signatures() {
     assert_eq!(stored.filter(|e| e.as_ref().unwrap().file_name().to_str().unwrap().starts_with("000003")).count(), 3);
     lab.run(["policy", "show", "--epoch", "2"]).expect(0);
     lab.run(["policy", "show", "--epoch", "4"]).refused(2, "no policy of epoch 4");
+}
+
+#[test]
+fn on_a_terminal_a_person_is_shown_the_changes_and_asked() {
+    if !have("script") {
+        return skip("the question on a terminal", "`script` of util-linux is missing");
+    }
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    let line = r#""$GAPVAULT" --vault "$VAULT" policy sign "$POLICY""#;
+    for (answer, code, said) in
+        [("n\n", 4, "nothing was signed"), ("\n", 4, "nothing was signed"), ("y\n", 0, "by bob")]
+    {
+        let before = lab.beside_working_copy();
+        let mut command = tool("script");
+        command.args(["-qec", line, "/dev/null"]).env_remove("GAPVAULT_DIR").env("SHELL", "/bin/sh");
+        command.env("GAPVAULT", crate::support::gapvault().get_program());
+        command.env("VAULT", &bob.vault).env("POLICY", lab.working_copy());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        let Output { status, stdout, .. } = process.wait_with_output().unwrap();
+        let shown = String::from_utf8(stdout).unwrap();
+        assert_eq!(status.code(), Some(code), "{answer:?}: {shown}");
+        for text in ["tent aurora", "export            lab", "Sign policy epoch 3?", said, &digest(&lab.working_copy())]
+        {
+            assert!(shown.contains(text), "{answer:?}: no {text:?} in {shown}");
+        }
+        assert_eq!(lab.beside_working_copy().len(), before.len() + usize::from(code == 0), "{answer:?}");
+    }
+    lab.run(["policy", "apply"]).expect(0);
 }
