@@ -3,6 +3,7 @@
 pub mod hostile;
 pub mod images;
 pub mod kill;
+pub mod policy;
 pub mod reseal;
 pub mod siege;
 pub mod table;

@@ -49,7 +49,7 @@ pub(super) fn describe(policy: &Policy) -> String {
         let reason = revocation.reason.as_deref().map(|r| format!(": {}", printable(r))).unwrap_or_default();
         let except = match revocation.except.len() {
             0 => String::new(),
-            some => format!("; {} by it still counted", count(some as u64, "seal")),
+            some => format!("; but not for {}", count(some as u64, "seal")),
         };
         let _ = writeln!(out, "  key {}{of}{reason}{except}", revocation.key.fingerprint());
     }
