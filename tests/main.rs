@@ -31,6 +31,7 @@ mod policy_openssh;
 mod policy_refused;
 mod policy_signing;
 mod policy_tamper;
+mod post_quantum;
 mod pulled;
 mod readme;
 mod repairing;
