@@ -23,6 +23,8 @@ pub enum Namespace {
     Policy,
     /// A vault's signature over the head of its log.
     Checkpoint,
+    /// A vault's signature over the list of a bundle's wraps.
+    Wrap,
 }
 
 impl Namespace {
@@ -35,6 +37,7 @@ impl Namespace {
             Self::Receipt => "receipt@gapvault",
             Self::Policy => "policy@gapvault",
             Self::Checkpoint => "checkpoint@gapvault",
+            Self::Wrap => "wrap@gapvault",
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Phase {
     Write,
     /// Looking at what an earlier run has left.
     Check,
+    /// Sealing anew what opens the bundles of a vault.
+    Rekey,
 }
 
 impl Phase {
@@ -47,6 +49,7 @@ impl Phase {
             Self::Fill => "fill",
             Self::Write => "write",
             Self::Check => "check",
+            Self::Rekey => "rekey",
             Self::ReadBack => "readback",
         }
     }

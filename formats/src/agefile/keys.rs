@@ -8,6 +8,14 @@ use zeroize::Zeroizing;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Recipient(pub(super) age::x25519::Recipient);
 
+impl Recipient {
+    /// What files that are sealed to it are of.
+    #[must_use]
+    pub fn suite(&self) -> super::Suite {
+        super::Suite::X25519
+    }
+}
+
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0.to_string())

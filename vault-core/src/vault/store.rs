@@ -182,7 +182,7 @@ impl Vault {
             remove_tree(&staging)?;
             rename_new(&placed, &staging)?;
         }
-        Ok(())
+        Ok(crate::wraps::clear(self, &committed)?)
     }
 
     /// Whether a bundle folder is one that an export of this vault left, by its seal; one without a seal is no import's.

@@ -1,0 +1,130 @@
+//! The vault's age identities: one file, the newest first. Older ones stay in it, so that what was sealed to them and is
+//! still underway can be opened. The file is opened when an identity is needed, and once at most.
+
+use super::VaultError;
+use super::identity::{read_file, read_secret};
+use crate::fs::write_replacing;
+use crate::unlock::{self, Ask, Lock, Protection, UnlockError};
+use gapvault_formats::agefile::Identity;
+use gapvault_formats::card::Card;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use zeroize::Zeroizing;
+
+/// The longest identity file in bytes: room for some hundred identities.
+const LONGEST: u64 = 64 << 10;
+/// Where it stands in a vault.
+const NAME: &str = "secrets/age.key";
+
+/// The file with a vault's age identities.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    root: PathBuf,
+    /// As they stand in the file; `None` if it is lost.
+    sealed: Option<Zeroizing<Vec<u8>>>,
+    opened: OnceLock<Opened>,
+}
+
+/// The file, opened.
+#[derive(Debug)]
+struct Opened {
+    identities: Vec<Identity>,
+    /// What it was opened with, so that nobody is asked again when it changes.
+    lock: Option<Lock>,
+}
+
+impl Keyring {
+    /// Reads the file. One that is not protected must hold the identity of `card`; another is looked into when it is
+    /// needed.
+    pub(super) fn load(root: &Path, card: &Card) -> Result<Self, VaultError> {
+        let path = root.join(NAME);
+        let sealed = read_file(&path, LONGEST)?.ok_or(VaultError::Secret { path })?;
+        let ring = Self { root: root.to_owned(), sealed: Some(sealed), opened: OnceLock::new() };
+        if ring.protection() == Some(Protection::Plain) {
+            ring.open(card, &unlock::Nobody)?;
+        }
+        Ok(ring)
+    }
+
+    /// Of a vault that has lost it.
+    pub(super) fn lost(root: &Path) -> Self {
+        Self { root: root.to_owned(), sealed: None, opened: OnceLock::new() }
+    }
+
+    /// How it is kept; `None` if it is lost.
+    pub(super) fn protection(&self) -> Option<Protection> {
+        self.sealed.as_ref().map(|sealed| Protection::of(sealed))
+    }
+
+    /// The identities, if they are open.
+    pub(super) fn known(&self) -> Option<&[Identity]> {
+        self.opened.get().map(|opened| opened.identities.as_slice())
+    }
+
+    /// What they were opened with.
+    pub(super) fn lock(&self) -> Option<&Lock> {
+        self.opened.get()?.lock.as_ref()
+    }
+
+    /// All of them, that of `card` among them.
+    pub(super) fn open(&self, card: &Card, ask: &dyn Ask) -> Result<&[Identity], VaultError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(&opened.identities);
+        }
+        let path = self.root.join(NAME);
+        let sealed = self.sealed.as_ref().ok_or_else(|| VaultError::Missing { path: path.clone() })?;
+        let (text, lock) = match Protection::of(sealed) {
+            Protection::Plain => (read_secret(sealed, &path)?, None),
+            protection => {
+                let plugins = match protection {
+                    Protection::Plugin => unlock::read_config(&self.root).map_err(UnlockError::from)?,
+                    _ => Vec::new(),
+                };
+                let (text, lock) = unlock::open(sealed, &path, &plugins, ask)?;
+                (text, Some(lock))
+            }
+        };
+        let identities = parse(&text).filter(|all| is_of(card, all)).ok_or(VaultError::Secret { path })?;
+        Ok(&self.opened.get_or_init(|| Opened { identities, lock }).identities)
+    }
+
+    /// Puts these identities, the newest first, in the place of those that there are. The file of before goes when the
+    /// new one is durable; it is replaced by a rename, nothing is written over.
+    pub(super) fn replace(
+        &mut self,
+        identities: Vec<Identity>,
+        lock: Option<&Lock>,
+        ask: &dyn Ask,
+    ) -> Result<(), VaultError> {
+        let (path, text) = (self.root.join(NAME), to_text(&identities));
+        let sealed = Zeroizing::new(match lock {
+            None => text.as_bytes().to_vec(),
+            Some(lock) => unlock::seal(&text, &path, lock, ask)?,
+        });
+        write_replacing(&path, &sealed, 0o600)?;
+        self.sealed = Some(sealed);
+        self.opened = OnceLock::from(Opened { identities, lock: lock.cloned() });
+        Ok(())
+    }
+}
+
+/// The lines of an identity file; `None` if one of them is none, or there is none.
+pub(crate) fn parse(text: &str) -> Option<Vec<Identity>> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let all: Vec<_> = lines.map(|line| Identity::from_secret(line).ok()).collect::<Option<_>>()?;
+    (!all.is_empty()).then_some(all)
+}
+
+/// An identity file of these lines.
+pub(crate) fn to_text(identities: &[Identity]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::new());
+    for identity in identities {
+        text.push_str(&identity.expose_secret());
+        text.push('\n');
+    }
+    text
+}
+
+fn is_of(card: &Card, identities: &[Identity]) -> bool {
+    identities.iter().any(|identity| identity.recipient() == card.recipient)
+}
