@@ -195,7 +195,7 @@ impl FoundKeys {
 /// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
 pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
     let Sealed { folder, seal } = sealed(vault, held)?;
-    let identities = vault.age_identities()?;
+    let identities = vault.age_identities(seal.predicate().suite)?;
     let found = keys(vault, held, &folder, &seal, identities)?;
     let claims = match held {
         Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },

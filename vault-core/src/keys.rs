@@ -130,21 +130,21 @@ pub fn set_recovery(vault: &mut Vault, recipients: &[Recipient]) -> Result<(), K
     Ok(())
 }
 
-/// Makes a recovery identity of each kind and writes them to a new file for its owner alone, which the stock `age`
-/// takes; gives their recipients.
-pub fn new_recovery(path: &Path, passphrase: Option<Zeroizing<String>>) -> Result<Vec<Recipient>, KeysError> {
+/// Makes a recovery identity of a suite and writes it to a new file for its owner alone, which the stock `age` takes;
+/// gives its recipient.
+pub fn new_recovery(path: &Path, suite: Suite, passphrase: Option<Zeroizing<String>>) -> Result<Recipient, KeysError> {
     if std::fs::symlink_metadata(path).is_ok() {
         return Err(KeysError::Exists { path: path.to_owned() });
     }
-    let identities = new_identities();
-    let text = identities_to_text(&identities);
+    let identity = Identity::generate_for(suite);
+    let text = identities_to_text(std::slice::from_ref(&identity));
     let bytes = Zeroizing::new(match passphrase {
         None => text.as_bytes().to_vec(),
         Some(passphrase) => unlock::seal(&text, path, &Lock::Passphrase(passphrase), &unlock::Nobody)?,
     });
     write_new(path, &bytes, 0o600)?;
     sync_folder(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    Ok(identities.iter().map(Identity::recipient).collect())
+    Ok(identity.recipient())
 }
 
 /// The identities in a file that somebody named, which may be protected by a passphrase.
@@ -157,12 +157,12 @@ pub(crate) fn read_identities(path: &Path, ask: &dyn Ask) -> Result<Vec<Identity
     let text = match Protection::of(&bytes) {
         Protection::Plain => Zeroizing::new(std::str::from_utf8(&bytes).map_err(|_| none())?.to_owned()),
         // Which program is run is never said by a file that somebody brings.
-        Protection::Passphrase | Protection::Plugin => unlock::open(&bytes, path, &[], ask)?.0,
+        Protection::Passphrase | Protection::Plugin => unlock::open(&bytes, path, &[], None, ask)?.0,
     };
     Ok(parse_identities(&text).ok_or_else(none)?)
 }
 
 /// New identities, one of each kind.
 pub(crate) fn new_identities() -> Vec<Identity> {
-    vec![Identity::generate()]
+    Suite::ALL.map(Identity::generate_for).to_vec()
 }

@@ -67,6 +67,7 @@
 //!         overcommit: false,
 //!         parity: export::Parity::Percent(5),
 //!         restart: false,
+//!         post_quantum: false,
 //!     },
 //! };
 //! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;

@@ -192,7 +192,7 @@ pub fn describe(vault: Option<&Vault>, bundle: &Bundle) -> Result<OnMedium, Desc
 
 fn read_catalogue(vault: &Vault, bundle: &Bundle, judged: &Judged) -> Result<Option<Described>, DescribeError> {
     held::expect_descriptions(&bundle.folder, &judged.seal)?;
-    let identities = vault.age_identities()?;
+    let identities = vault.age_identities(judged.seal.predicate().suite)?;
     let keys = open_keys(&bundle.folder, &judged.seal, identities)?;
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
     match load(&bundle.folder, &judged.seal, identities, keys.as_ref(), claims, Wanted::Entries) {

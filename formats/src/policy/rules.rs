@@ -25,6 +25,9 @@ pub(super) fn check(policy: &Policy) -> Result<(), PolicyError> {
     )?;
     // A card that copies another's label key would make the tags of two sites one.
     for (i, site) in policy.sites.iter().enumerate() {
+        if let Some(other) = policy.sites[..i].iter().find(|s| s.recipient_pq == site.recipient_pq) {
+            return refuse(format!("sites {} and {} have one post-quantum recipient", other.name, site.name));
+        }
         if let Some(other) = policy.sites[..i].iter().find(|s| s.label_key == site.label_key) {
             return refuse(format!("sites {} and {} have one label key", other.name, site.name));
         }
@@ -84,7 +87,7 @@ fn refuse(fault: String) -> Result<(), PolicyError> {
 #[cfg(test)]
 mod tests {
     use super::super::*;
-    use crate::agefile::Identity;
+    use crate::agefile::{Identity, Suite};
     use crate::sshsig::SigningKey;
 
     fn card(name: &str) -> Card {
@@ -94,6 +97,7 @@ mod tests {
             key: SigningKey::generate().unwrap().public().unwrap(),
             recipient: Identity::generate().recipient(),
             label_key: LabelKey::from_bytes([name.len() as u8; 32]),
+            recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
         }
     }
 

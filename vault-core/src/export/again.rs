@@ -24,7 +24,7 @@ use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
 use crate::pool::{Buffers, Stop};
 use crate::vault::Vault;
-use gapvault_formats::agefile::{AgeError, Identity};
+use gapvault_formats::agefile::{AgeError, Identity, Suite};
 use gapvault_formats::custody::{self, Exported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
@@ -172,6 +172,10 @@ fn remake_volume(
         return Err(fault("it has expired"));
     }
     let old = stored_seal(vault, &request.bundle)?;
+    let tent = vault.policy().tent(&exported.tent);
+    if old.predicate().suite == Suite::X25519 && tent.is_some_and(|tent| tent.post_quantum) {
+        return Err(fault("its tent asks for post-quantum bundles by now, and this is none"));
+    }
     let volume = Volume::find(&old, &request.bundle, name)?;
     super::target::check(&request.medium)?;
     let state = resume::state(vault, &exported.label)?.ok_or(fault("the journal of its export is gone"))?;
@@ -198,6 +202,7 @@ fn remake_volume(
     let terms = Terms {
         label: exported.label.clone(),
         exporter: vault.card().key.fingerprint(),
+        suite: begin.suite,
         spanning: Spanning::Together,
         sizes: Sizes::new(FullPack::longest(begin.pack_size), begin.parity, &[&request.medium])?,
         reserve: 0,
@@ -241,7 +246,9 @@ fn identity_of(vault: &Vault, begin: &Begin, bundle: &BundleId) -> Result<Identi
     };
     let Some(held) = vault.held().find(|held| held.bundle() == *bundle) else { return Err(unopened) };
     let held::Sealed { folder, seal } = held::sealed(vault, held)?;
-    let Some(found) = held::keys(vault, held, &folder, &seal, vault.age_identities()?)? else { return Err(unopened) };
+    let Some(found) = held::keys(vault, held, &folder, &seal, vault.age_identities(begin.suite)?)? else {
+        return Err(unopened);
+    };
     found.check(&folder, &seal)?;
     Ok(found.keys.identity)
 }
@@ -304,7 +311,7 @@ fn seal_again(
     let made = (|| {
         let mut listed = [fresh, done.files.clone()].concat();
         for target in targets.iter_mut() {
-            let recover = recover::text(&exported.label, &vault.card().key.fingerprint());
+            let recover = recover::text(&exported.label, &vault.card().key.fingerprint(), old.predicate().suite);
             listed.extend(describe_on(target, &copy, &recover)?);
             listed.sort_by_cached_key(|s| s.file.to_string());
             let list = target.file(BundleFile::Sums(volume.name.clone()), sums::text(&listed).as_bytes())?;

@@ -103,7 +103,8 @@ pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> 
     let exported = exported_as(vault, bundle);
     let label = exported.map(|exported| &exported.label);
     let label = label.ok_or(ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" })?;
-    describe_on(&mut target, &copy, &recover::text(label, &vault.card().key.fingerprint()))?;
+    let suite = stored_seal(vault, bundle)?.predicate().suite;
+    describe_on(&mut target, &copy, &recover::text(label, &vault.card().key.fingerprint(), suite))?;
     let name = format!("{SEAL_NAME}.{}.sig", vault.card().key.fingerprint());
     let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
     target.signature(&name, &read(&name)?)?;

@@ -11,7 +11,8 @@ use crate::export::pack::FullPack;
 use crate::media::{Depth, LargestFile, Probe, probe};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::Vault;
-use gapvault_formats::catalogue::Totals;
+use gapvault_formats::agefile::Suite;
+use gapvault_formats::catalogue::{Role, Totals};
 use gapvault_formats::names::{Label, TentName, VolumeName};
 use gapvault_formats::policy::Policy;
 use gapvault_formats::{limits, padding};
@@ -105,7 +106,7 @@ pub fn prepare<'a>(
     request: &'a ExportRequest,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
-    check_policy(vault, &request.tent)?;
+    let suite = check_policy(vault, request)?;
     check_options(request)?;
     let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
     let paths = request.media.paths();
@@ -136,7 +137,7 @@ pub fn prepare<'a>(
     if most.div_ceil(pack_size) > limits::PACKS {
         return Err(ExportError::TooLarge { bytes: source.bytes, pack_size });
     }
-    let same = same(request)?;
+    let same = same(request, suite)?;
     let (unfinished, given_up) = if request.options.restart {
         (None, of_artifact(vault, request)?)
     } else {
@@ -294,8 +295,9 @@ impl Prepared<'_> {
     }
 }
 
-fn check_policy(vault: &Vault, name: &TentName) -> Result<(), ExportError> {
-    let policy = vault.policy();
+/// Whether the policy allows it, and in which suite.
+fn check_policy(vault: &Vault, request: &ExportRequest) -> Result<Suite, ExportError> {
+    let (policy, name) = (vault.policy(), &request.tent);
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
     let person = &vault.card().person;
     if !tent.exporters.contains(person) {
@@ -308,7 +310,16 @@ fn check_policy(vault: &Vault, name: &TentName) -> Result<(), ExportError> {
     if sites.len() > limits::DESTINATIONS {
         return Err(ExportError::TooManyDestinations { tent: name.clone() });
     }
-    Ok(())
+    let post_quantum = tent.post_quantum || request.options.post_quantum;
+    let suite = if post_quantum { Suite::PostQuantum } else { Suite::X25519 };
+    let most = suite.most_recipients();
+    // The catalogue has the bundle's own identity among its recipients.
+    for (role, sites, most) in [(Role::Member, &tent.members, most), (Role::Auditor, &tent.auditors, most - 1)] {
+        if sites.len() as u64 > most {
+            return Err(ExportError::TooManyReaders { tent: name.clone(), role, suite, most });
+        }
+    }
+    Ok(suite)
 }
 
 fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
@@ -327,7 +338,7 @@ fn check_options(request: &ExportRequest) -> Result<(), ExportError> {
     }
 }
 
-fn same(request: &ExportRequest) -> Result<Same, ExportError> {
+fn same(request: &ExportRequest, suite: Suite) -> Result<Same, ExportError> {
     let absolute = |path: &PathBuf| path.canonicalize().map_err(FsError::at("can't find", path));
     Ok(Same {
         artifact: request.artifact.clone(),
@@ -336,6 +347,7 @@ fn same(request: &ExportRequest) -> Result<Same, ExportError> {
         follow_links: request.options.follow_links,
         pack_size: request.options.pack_size,
         parity: request.options.parity,
+        suite,
         swapped: matches!(request.media, Media::Swapped { .. }),
     })
 }

@@ -10,7 +10,7 @@ use gapvault_formats::custody::Imported;
 
 /// Reads the staged descriptions as far as this vault's key goes, and checks everything in them.
 pub(super) fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<Imported, ImportError> {
-    let identities = vault.age_identities()?;
+    let identities = vault.age_identities(judged.seal.predicate().suite)?;
     let keys = open_keys(staged, &judged.seal, identities)?;
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
     let contents = match load(staged, &judged.seal, identities, keys.as_ref(), claims, Wanted::Summaries) {

@@ -102,7 +102,7 @@ fn any_seal(set: &Set) -> Option<BundleId> {
 
 /// Seals what is needed to open the bundle anew for this vault and its auditors. It counts with the log's entry.
 fn wrap(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<(), ImportError> {
-    let identities = vault.age_identities()?;
+    let identities = vault.age_identities(judged.seal.predicate().suite)?;
     let keys = open_keys(staged, &judged.seal, identities)?;
     let own = keys.as_ref().map_or(identities, |keys| std::slice::from_ref(&keys.identity));
     let wrapping = Wrapping {

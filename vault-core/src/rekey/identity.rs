@@ -1,18 +1,18 @@
 //! The vault's own age identities renewed, with a new card; also when those of before are lost.
 
 use super::RekeyError;
-use super::rewrap::{Rewrapped, rewrap};
+use super::rewrap::{Openers, Rewrapped, rewrap};
 use crate::clock::Clock;
 use crate::error::FsError;
 use crate::held;
-use crate::keys::{new_identities, read_identities};
+use crate::keys::{KeysError, new_identities, read_identities};
 use crate::observe::Observer;
 use crate::unlock::Ask;
-use crate::vault::Vault;
+use crate::vault::{Vault, identities_path};
 use crate::wraps::Own;
-use gapvault_formats::agefile::Identity;
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::Card;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What came of it.
@@ -28,10 +28,10 @@ pub struct Renewed {
 pub fn identity(vault: &mut Vault, observer: &dyn Observer) -> Result<Renewed, RekeyError> {
     let new = new_identities();
     let card = card_of(vault.card(), &new);
-    let all = [new, vault.age_identities()?.to_vec()].concat();
+    let all = [new, vault.all_identities()?].concat();
     // Before anything is sealed to them. Until the card counts they are just some more.
-    vault.keep_identities(all)?;
-    let bundles = rewrap(vault, &Own::with(vault, &card), vault.age_identities()?, observer)?;
+    vault.keep_identities(&all)?;
+    let bundles = rewrap(vault, &Own::with(vault, &card), Openers::Own, observer)?;
     vault.renew_card(card.clone())?;
     renew_policy(vault)?;
     Ok(Renewed { card, bundles })
@@ -41,7 +41,7 @@ pub fn identity(vault: &mut Vault, observer: &dyn Observer) -> Result<Renewed, R
 pub fn recover(
     root: &Path,
     clock: Clock,
-    file: &Path,
+    files: &[PathBuf],
     ask: Arc<dyn Ask>,
     observer: &dyn Observer,
 ) -> Result<Renewed, RekeyError> {
@@ -50,16 +50,20 @@ pub fn recover(
     if expected.is_empty() {
         return Err(RekeyError::NoRecovery);
     }
-    let recovery = read_identities(file, &*ask)?;
-    if !recovery.iter().any(|identity| expected.contains(&identity.recipient())) {
-        return Err(RekeyError::OtherRecovery { path: file.to_owned(), expected });
+    let mut recovery = Vec::new();
+    for file in files {
+        let identities = read_identities(file, &*ask)?;
+        if !identities.iter().any(|identity| expected.contains(&identity.recipient())) {
+            return Err(RekeyError::OtherRecovery { path: file.clone(), expected });
+        }
+        recovery.extend(identities);
     }
     let new = new_identities();
     let card = card_of(vault.card(), &new);
     // While only the recovery identity opens them, and it still does afterwards.
-    let bundles = rewrap(&vault, &Own::with(&vault, &card), &recovery, observer)?;
+    let bundles = rewrap(&vault, &Own::with(&vault, &card), Openers::These(&recovery), observer)?;
     set_aside(&vault)?;
-    vault.keep_identities(new)?;
+    vault.keep_identities(&new)?;
     vault.renew_card(card.clone())?;
     renew_policy(&mut vault)?;
     Ok(Renewed { card, bundles })
@@ -71,23 +75,25 @@ pub fn forget_old(vault: &mut Vault, observer: &dyn Observer) -> Result<usize, R
     if is_policy_behind(vault) {
         return Err(RekeyError::PolicyBehind { site: vault.card().site.clone() });
     }
-    let all = vault.age_identities()?.to_vec();
+    let all = vault.all_identities()?;
     let (current, old): (Vec<Identity>, Vec<_>) = all.into_iter().partition(|identity| vault.is_current(identity));
     if old.is_empty() {
         return Ok(0);
     }
-    for Rewrapped { bundle, recovery, .. } in rewrap(vault, &Own::of(vault), vault.age_identities()?, observer)? {
+    for Rewrapped { bundle, recovery, .. } in rewrap(vault, &Own::of(vault), Openers::Own, observer)? {
         recovery.map_err(|source| RekeyError::Bundle { bundle, source: Box::new(source) })?;
     }
     for held in vault.held() {
         let opened = held::sealed(vault, held).and_then(|held::Sealed { folder, seal }| {
             // Who reads catalogues only has just sealed them anew.
+            let suite = seal.predicate().suite;
+            let current: Vec<_> = current.iter().filter(|identity| identity.suite() == suite).cloned().collect();
             held::keys(vault, held, &folder, &seal, &current)
         });
         let bundle = held.bundle();
         opened.map_err(|source| RekeyError::Bundle { bundle, source: Box::new(source) })?;
     }
-    vault.keep_identities(current)?;
+    vault.keep_identities(&current)?;
     Ok(old.len())
 }
 
@@ -100,6 +106,7 @@ pub(super) fn renew_policy(vault: &mut Vault) -> Result<(), RekeyError> {
     for site in policy.sites.iter_mut().filter(|site| site.name == card.site) {
         site.card = card.fingerprint();
         site.recipient = card.recipient.clone();
+        site.recipient_pq = card.recipient_pq.clone();
     }
     let change = format!("{} has card {}", card.site, card.fingerprint());
     Ok(vault.apply(policy, change)?)
@@ -112,18 +119,27 @@ fn is_policy_behind(vault: &Vault) -> bool {
 
 /// The card with the recipients of other identities.
 fn card_of(card: &Card, identities: &[Identity]) -> Card {
-    Card { recipient: identities[0].recipient(), ..card.clone() }
+    let mut card = card.clone();
+    for identity in identities {
+        match identity.suite() {
+            Suite::X25519 => card.recipient = identity.recipient(),
+            Suite::PostQuantum => card.recipient_pq = identity.recipient(),
+        }
+    }
+    card
 }
 
 /// Whoever lost a passphrase may find it again: what is there of the identities is kept under the fingerprint of the
 /// card that they were of. What an earlier attempt left is worth nothing.
 fn set_aside(vault: &Vault) -> Result<(), RekeyError> {
-    let path = vault.root().join("secrets/age.key");
-    let aside = path.with_file_name(format!("age.key.{}", vault.card().fingerprint()));
-    if path.symlink_metadata().is_ok() && aside.symlink_metadata().is_err() {
-        std::fs::rename(&path, &aside)
-            .map_err(FsError::at("can't rename", &path))
-            .map_err(crate::keys::KeysError::from)?;
+    let card = vault.card().fingerprint();
+    for path in Suite::ALL.map(|suite| identities_path(vault.root(), suite)) {
+        let mut aside = path.clone().into_os_string();
+        aside.push(format!(".{card}"));
+        let aside = PathBuf::from(aside);
+        if path.symlink_metadata().is_ok() && aside.symlink_metadata().is_err() {
+            std::fs::rename(&path, &aside).map_err(FsError::at("can't rename", &path)).map_err(KeysError::from)?;
+        }
     }
     Ok(())
 }

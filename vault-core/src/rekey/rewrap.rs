@@ -24,17 +24,26 @@ pub struct Rewrapped {
 /// Renews the wraps of every bundle that the vault holds, and its own entry in the policy if that was not done yet.
 /// Stopped, it has renewed some; run again, it renews all.
 pub fn wraps(vault: &mut Vault, observer: &dyn Observer) -> Result<Vec<Rewrapped>, RekeyError> {
-    let rewrapped = rewrap(vault, &Own::of(vault), vault.age_identities()?, observer)?;
+    let rewrapped = rewrap(vault, &Own::of(vault), Openers::Own, observer)?;
     super::identity::renew_policy(vault)?;
     Ok(rewrapped)
 }
 
-/// Seals what `identities` open anew for `own` and the auditors. A bundle that can't be opened keeps nobody from the
+/// What opens the wraps that there are.
+#[derive(Clone, Copy)]
+pub(super) enum Openers<'a> {
+    /// The vault's identities.
+    Own,
+    /// These, in their place.
+    These(&'a [Identity]),
+}
+
+/// Seals what `openers` open anew for `own` and the auditors. A bundle that can't be opened keeps nobody from the
 /// others.
 pub(super) fn rewrap(
     vault: &Vault,
     own: &Own,
-    identities: &[Identity],
+    openers: Openers<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Rewrapped>, RekeyError> {
     let size = |held: &Held<'_>| {
@@ -52,7 +61,7 @@ pub(super) fn rewrap(
             return Err(RekeyError::Interrupted);
         }
         let (label, _) = label_and_tent(held);
-        let recovery = one(vault, own, identities, held);
+        let recovery = one(vault, own, openers, held);
         all.push(Rewrapped { bundle: held.bundle(), label: label.clone(), recovery });
         observer.event(Event::Advance { bytes: size(&held), medium: None });
     }
@@ -60,10 +69,19 @@ pub(super) fn rewrap(
     Ok(all)
 }
 
-fn one(vault: &Vault, own: &Own, identities: &[Identity], held: Held<'_>) -> Result<bool, HeldError> {
+fn one(vault: &Vault, own: &Own, openers: Openers<'_>, held: Held<'_>) -> Result<bool, HeldError> {
     let held::Sealed { folder, seal } = held::sealed(vault, held)?;
+    let suite = seal.predicate().suite;
+    let others: Vec<Identity>;
+    let identities = match openers {
+        Openers::Own => vault.age_identities(suite)?,
+        Openers::These(all) => {
+            others = all.iter().filter(|identity| identity.suite() == suite).cloned().collect();
+            &others
+        }
+    };
     let (bundle, (_, tent)) = (held.bundle(), label_and_tent(held));
-    let covered = own.has_recovery(seal.predicate().suite);
+    let covered = own.has_recovery(suite);
     let wrapping = |role, catalogue| Wrapping { bundle: &bundle, tent, seal: &seal, role, catalogue };
     if let Some(found) = held::keys(vault, held, &folder, &seal, identities)? {
         found.check(&folder, &seal)?;

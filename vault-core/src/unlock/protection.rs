@@ -9,7 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// How an identity file is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protection {
     /// As it is; its owner alone may read it.
     Plain,
@@ -63,17 +63,23 @@ impl std::fmt::Debug for Lock {
     }
 }
 
-/// The plaintext of the age file in `bytes`, which stands at `path`, and what it opened with. Of several plugins the first
-/// counts that opens it.
+/// The plaintext of the age file in `bytes`, which stands at `path`, and what it opened with. A passphrase that is
+/// `known` is tried before anybody is asked; of several plugins the first counts that opens it.
 pub(crate) fn open(
     bytes: &[u8],
     path: &Path,
     plugins: &[PluginConfig],
+    known: Option<&Lock>,
     ask: &dyn Ask,
 ) -> Result<(Zeroizing<String>, Lock), UnlockError> {
     match Protection::of(bytes) {
         Protection::Plain => Err(UnlockError::Damaged { path: path.to_owned(), fault: "no age file".to_owned() }),
         Protection::Passphrase => {
+            if let Some(Lock::Passphrase(passphrase)) = known
+                && let Ok(text) = open_with(bytes, path, passphrase)
+            {
+                return Ok((text, Lock::Passphrase(passphrase.clone())));
+            }
             let asked = |source| UnlockError::Asked { path: path.to_owned(), source };
             let passphrase = ask.secret(Wanted::Passphrase(path)).map_err(asked)?;
             Ok((open_with(bytes, path, &passphrase)?, Lock::Passphrase(passphrase)))

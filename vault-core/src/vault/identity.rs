@@ -4,7 +4,7 @@ use super::VaultError;
 use super::keyring::{self, Keyring};
 use crate::error::FsError;
 use crate::fs::write_new;
-use gapvault_formats::agefile::Identity;
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::Card;
 use gapvault_formats::sshsig::SigningKey;
 use std::io::Read;
@@ -20,22 +20,28 @@ const LONGEST: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Identities {
     pub(super) age: Keyring,
+    pub(super) age_pq: Keyring,
     pub(crate) ssh: SigningKey,
 }
 
 /// New keys, as `init` makes them.
 pub(super) struct New {
-    pub(super) age: Vec<Identity>,
+    pub(super) age: Identity,
+    pub(super) age_pq: Identity,
     pub(super) ssh: SigningKey,
 }
 
 impl New {
-    /// Makes new keys and stores them in `folder`, for their owner alone.
-    pub(super) fn create(folder: &Path) -> Result<Self, VaultError> {
-        let (age, ssh) = (vec![Identity::generate()], SigningKey::generate()?);
-        write_new(&folder.join("age.key"), keyring::to_text(&age).as_bytes(), 0o600)?;
-        write_new(&folder.join("ssh.key"), ssh.expose_openssh()?.as_bytes(), 0o600)?;
-        Ok(Self { age, ssh })
+    /// Makes new keys and stores them in the vault in `root`, for their owner alone.
+    pub(super) fn create(root: &Path) -> Result<Self, VaultError> {
+        let [age, age_pq] = Suite::ALL.map(Identity::generate_for);
+        for identity in [&age, &age_pq] {
+            let text = keyring::to_text(std::slice::from_ref(identity));
+            write_new(&keyring::path(root, identity.suite()), text.as_bytes(), 0o600)?;
+        }
+        let ssh = SigningKey::generate()?;
+        write_new(&root.join("secrets/ssh.key"), ssh.expose_openssh()?.as_bytes(), 0o600)?;
+        Ok(Self { age, age_pq, ssh })
     }
 }
 
@@ -43,7 +49,8 @@ impl Identities {
     /// Reads the keys of the vault in `root`, which must be those of `card`. Without `age` only the key that signs must
     /// be there.
     pub(super) fn load(root: &Path, card: &Card, age: bool) -> Result<Self, VaultError> {
-        let age = if age { Keyring::load(root, card)? } else { Keyring::lost(root) };
+        let ring = |suite| if age { Keyring::load(root, suite, card) } else { Ok(Keyring::lost(root, suite)) };
+        let (age, age_pq) = (ring(Suite::X25519)?, ring(Suite::PostQuantum)?);
         let path = root.join("secrets/ssh.key");
         let unlike = || VaultError::Secret { path: path.clone() };
         let bytes = read_file(&path, LONGEST)?.ok_or_else(unlike)?;
@@ -51,7 +58,22 @@ impl Identities {
             .ok()
             .filter(|ssh| ssh.public().is_ok_and(|public| public == card.key))
             .ok_or_else(unlike)?;
-        Ok(Self { age, ssh })
+        Ok(Self { age, age_pq, ssh })
+    }
+
+    /// The file with those of a suite, and that with the others.
+    pub(super) fn rings(&self, suite: Suite) -> (&Keyring, &Keyring) {
+        match suite {
+            Suite::X25519 => (&self.age, &self.age_pq),
+            Suite::PostQuantum => (&self.age_pq, &self.age),
+        }
+    }
+
+    pub(super) fn ring_mut(&mut self, suite: Suite) -> &mut Keyring {
+        match suite {
+            Suite::X25519 => &mut self.age,
+            Suite::PostQuantum => &mut self.age_pq,
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! The vault's age identities: one file, the newest first. Older ones stay in it, so that what was sealed to them and is
-//! still underway can be opened. The file is opened when an identity is needed, and once at most.
+//! The vault's age identities of one suite: a file, the newest first. Older ones stay in it, so that what was sealed to
+//! them and is still underway can be opened. The file is opened when an identity is needed, and once at most.
 
 use super::VaultError;
 use super::identity::{read_file, read_secret};
 use crate::fs::write_replacing;
 use crate::unlock::{self, Ask, Lock, Protection, UnlockError};
-use gapvault_formats::agefile::Identity;
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::Card;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,13 +13,21 @@ use zeroize::Zeroizing;
 
 /// The longest identity file in bytes: room for some hundred identities.
 const LONGEST: u64 = 64 << 10;
-/// Where it stands in a vault.
-const NAME: &str = "secrets/age.key";
 
-/// The file with a vault's age identities.
+/// Where the identities of a suite stand. Not one file for both: an `age` that does not know the second kind takes
+/// neither.
+pub(crate) fn path(root: &Path, suite: Suite) -> PathBuf {
+    root.join(match suite {
+        Suite::X25519 => "secrets/age.key",
+        Suite::PostQuantum => "secrets/age-pq.key",
+    })
+}
+
+/// The file with a vault's age identities of one suite.
 #[derive(Debug)]
 pub(crate) struct Keyring {
     root: PathBuf,
+    suite: Suite,
     /// As they stand in the file; `None` if it is lost.
     sealed: Option<Zeroizing<Vec<u8>>>,
     opened: OnceLock<Opened>,
@@ -36,19 +44,19 @@ struct Opened {
 impl Keyring {
     /// Reads the file. One that is not protected must hold the identity of `card`; another is looked into when it is
     /// needed.
-    pub(super) fn load(root: &Path, card: &Card) -> Result<Self, VaultError> {
-        let path = root.join(NAME);
+    pub(super) fn load(root: &Path, suite: Suite, card: &Card) -> Result<Self, VaultError> {
+        let path = path(root, suite);
         let sealed = read_file(&path, LONGEST)?.ok_or(VaultError::Secret { path })?;
-        let ring = Self { root: root.to_owned(), sealed: Some(sealed), opened: OnceLock::new() };
+        let ring = Self { root: root.to_owned(), suite, sealed: Some(sealed), opened: OnceLock::new() };
         if ring.protection() == Some(Protection::Plain) {
-            ring.open(card, &unlock::Nobody)?;
+            ring.open(card, None, &unlock::Nobody)?;
         }
         Ok(ring)
     }
 
     /// Of a vault that has lost it.
-    pub(super) fn lost(root: &Path) -> Self {
-        Self { root: root.to_owned(), sealed: None, opened: OnceLock::new() }
+    pub(super) fn lost(root: &Path, suite: Suite) -> Self {
+        Self { root: root.to_owned(), suite, sealed: None, opened: OnceLock::new() }
     }
 
     /// How it is kept; `None` if it is lost.
@@ -66,12 +74,12 @@ impl Keyring {
         self.opened.get()?.lock.as_ref()
     }
 
-    /// All of them, that of `card` among them.
-    pub(super) fn open(&self, card: &Card, ask: &dyn Ask) -> Result<&[Identity], VaultError> {
+    /// All of them, that of `card` among them. A passphrase that opened the other file is tried first.
+    pub(super) fn open(&self, card: &Card, known: Option<&Lock>, ask: &dyn Ask) -> Result<&[Identity], VaultError> {
         if let Some(opened) = self.opened.get() {
             return Ok(&opened.identities);
         }
-        let path = self.root.join(NAME);
+        let path = path(&self.root, self.suite);
         let sealed = self.sealed.as_ref().ok_or_else(|| VaultError::Missing { path: path.clone() })?;
         let (text, lock) = match Protection::of(sealed) {
             Protection::Plain => (read_secret(sealed, &path)?, None),
@@ -80,12 +88,19 @@ impl Keyring {
                     Protection::Plugin => unlock::read_config(&self.root).map_err(UnlockError::from)?,
                     _ => Vec::new(),
                 };
-                let (text, lock) = unlock::open(sealed, &path, &plugins, ask)?;
+                let (text, lock) = unlock::open(sealed, &path, &plugins, known, ask)?;
                 (text, Some(lock))
             }
         };
-        let identities = parse(&text).filter(|all| is_of(card, all)).ok_or(VaultError::Secret { path })?;
-        Ok(&self.opened.get_or_init(|| Opened { identities, lock }).identities)
+        let all = parse(&text).filter(|all| self.is_whole(card, all)).ok_or(VaultError::Secret { path })?;
+        Ok(&self.opened.get_or_init(|| Opened { identities: all, lock }).identities)
+    }
+
+    /// Whether all of them are of the suite, and that of `card` is among them.
+    fn is_whole(&self, card: &Card, identities: &[Identity]) -> bool {
+        let own = card.recipient_for(self.suite);
+        identities.iter().all(|identity| identity.suite() == self.suite)
+            && identities.iter().any(|identity| identity.recipient() == *own)
     }
 
     /// Puts these identities, the newest first, in the place of those that there are. The file of before goes when the
@@ -96,7 +111,7 @@ impl Keyring {
         lock: Option<&Lock>,
         ask: &dyn Ask,
     ) -> Result<(), VaultError> {
-        let (path, text) = (self.root.join(NAME), to_text(&identities));
+        let (path, text) = (path(&self.root, self.suite), to_text(&identities));
         let sealed = Zeroizing::new(match lock {
             None => text.as_bytes().to_vec(),
             Some(lock) => unlock::seal(&text, &path, lock, ask)?,
@@ -123,8 +138,4 @@ pub(crate) fn to_text(identities: &[Identity]) -> Zeroizing<String> {
         text.push('\n');
     }
     text
-}
-
-fn is_of(card: &Card, identities: &[Identity]) -> bool {
-    identities.iter().any(|identity| identity.recipient() == card.recipient)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! <vault>/
 //!   card.toml                   the site's public keys, as they are carried across
-//!   secrets/age.key, ssh.key    the private halves; owner only
+//!   secrets/age.key, age-pq.key, ssh.key   the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
 //!   policy/000001.toml, .sig    every policy that was in force, each signed
 //!   log/entries.jsonl           the custody log
@@ -23,14 +23,14 @@ mod store;
 mod tents;
 
 pub(crate) use identity::Identities;
-pub(crate) use keyring::{parse as parse_identities, to_text as identities_to_text};
+pub(crate) use keyring::{parse as parse_identities, path as identities_path, to_text as identities_to_text};
 pub(crate) use store::{Held, Incoming};
 
 use crate::clock::Clock;
 use crate::error::{FsError, explain};
 use crate::fs::{create_folder, remove_tree, rename_new, sync_folder, write_new};
 use crate::unlock::{Ask, Nobody, UnlockError};
-use gapvault_formats::agefile::Identity;
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::custody::{Entry, Event, LogError};
 use gapvault_formats::ids::{CardFingerprint, LabelKey, PolicyDigest};
@@ -199,13 +199,14 @@ impl Vault {
             create_folder(&root.join(folder), 0o700)?;
         }
         write_new(&root.join("lock"), b"", 0o600)?;
-        let identities = identity::New::create(&root.join("secrets"))?;
+        let identities = identity::New::create(root)?;
         let card = Card {
             site: site.clone(),
             person,
             key: identities.ssh.public()?,
-            recipient: identities.age[0].recipient(),
+            recipient: identities.age.recipient(),
             label_key: LabelKey::from_bytes(random()?),
+            recipient_pq: identities.age_pq.recipient(),
         };
         write_new(&root.join("card.toml"), card.to_text().as_bytes(), 0o600)?;
         let mut log = log::Log::create(&root.join("log"), &identities.ssh)?;
@@ -290,9 +291,11 @@ impl Vault {
         Self { ask, ..self }
     }
 
-    /// The identities that open what is sealed to this site, the newest first. Opens their file the first time.
-    pub(crate) fn age_identities(&self) -> Result<&[Identity], VaultError> {
-        self.identities.age.open(&self.card, &*self.ask)
+    /// The identities that open what is sealed to this site in a suite, the newest first. Opens their file the first
+    /// time.
+    pub(crate) fn age_identities(&self, suite: Suite) -> Result<&[Identity], VaultError> {
+        let (ring, other) = self.identities.rings(suite);
+        ring.open(&self.card, other.lock(), &*self.ask)
     }
 
     /// Appends to the log. When this returns, the event has happened.

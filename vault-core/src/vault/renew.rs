@@ -2,13 +2,14 @@
 
 use super::{Vault, VaultError};
 use crate::unlock::{Lock, PluginConfig, Protection, UnlockError, read_config, write_config};
-use gapvault_formats::agefile::{Identity, Recipient};
+use gapvault_formats::agefile::{Identity, Recipient, Suite};
 
 impl Vault {
-    /// How the identities are kept; `None` if they are lost.
+    /// How the identities are kept; `None` if they are lost. Where a command ended between the two files, the weaker.
     #[must_use]
     pub fn protection(&self) -> Option<Protection> {
-        self.identities.age.protection()
+        let [age, age_pq] = [&self.identities.age, &self.identities.age_pq].map(|ring| ring.protection());
+        Some(age?.min(age_pq?))
     }
 
     /// The plugin that this vault's configuration names.
@@ -20,34 +21,44 @@ impl Vault {
     /// opening them.
     #[must_use]
     pub fn older_identities(&self) -> Option<usize> {
-        let known = self.identities.age.known()?;
-        Some(known.iter().filter(|identity| !self.is_current(identity)).count())
+        let (age, age_pq) = (self.identities.age.known()?, self.identities.age_pq.known()?);
+        Some(age.iter().chain(age_pq).filter(|identity| !self.is_current(identity)).count())
     }
 
     /// Whether an identity is of the vault's card.
     pub(crate) fn is_current(&self, identity: &Identity) -> bool {
-        self.current().contains(&identity.recipient())
+        identity.recipient() == *self.card.recipient_for(identity.suite())
     }
 
     /// The recipients on the vault's card.
     pub(crate) fn current(&self) -> Vec<Recipient> {
-        vec![self.card.recipient.clone()]
+        Suite::ALL.map(|suite| self.card.recipient_for(suite).clone()).to_vec()
     }
 
-    /// Keeps these identities, the newest first, as those before were kept.
-    pub(crate) fn keep_identities(&mut self, identities: Vec<Identity>) -> Result<(), VaultError> {
-        let lock = self.identities.age.lock().cloned();
-        self.identities.age.replace(identities, lock.as_ref(), &*self.ask)
+    /// Every identity, of both suites. Opens both files.
+    pub(crate) fn all_identities(&self) -> Result<Vec<Identity>, VaultError> {
+        let [age, age_pq] = Suite::ALL;
+        Ok([self.age_identities(age)?, self.age_identities(age_pq)?].concat())
     }
 
-    /// Keeps the identities in another way. The new file is durable before the old one goes, and its plaintext never
-    /// stands beside it.
+    /// Keeps these identities, of each suite the newest first, as those before were kept.
+    pub(crate) fn keep_identities(&mut self, identities: &[Identity]) -> Result<(), VaultError> {
+        for suite in Suite::ALL {
+            let ring = self.identities.ring_mut(suite);
+            let lock = ring.lock().cloned();
+            ring.replace(of_suite(identities, suite), lock.as_ref(), &*self.ask)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the identities in another way. A new file is durable before the old one goes, and its plaintext never stands
+    /// beside it.
     pub(crate) fn keep_identities_by(&mut self, lock: Option<&Lock>) -> Result<(), VaultError> {
-        let identities = self.age_identities()?.to_vec();
-        let before = match self.identities.age.lock() {
+        let identities = self.all_identities()?;
+        let before = Suite::ALL.into_iter().find_map(|suite| match self.identities.rings(suite).0.lock() {
             Some(Lock::Plugin(before)) => Some(before.clone()),
             _ => None,
-        };
+        });
         let plugin = match lock {
             Some(Lock::Plugin(plugin)) => Some(plugin),
             _ => None,
@@ -56,7 +67,13 @@ impl Vault {
         if let Some(plugin) = plugin {
             write_config(&self.root, Some(plugin), before.as_ref()).map_err(UnlockError::from)?;
         }
-        self.identities.age.replace(identities, lock, &*self.ask)?;
+        for suite in Suite::ALL {
+            self.identities.ring_mut(suite).replace(of_suite(&identities, suite), lock, &*self.ask)?;
+        }
         Ok(write_config(&self.root, plugin, None).map_err(UnlockError::from)?)
     }
+}
+
+fn of_suite(identities: &[Identity], suite: Suite) -> Vec<Identity> {
+    identities.iter().filter(|identity| identity.suite() == suite).cloned().collect()
 }

@@ -81,6 +81,7 @@ impl Wrapped {
         expect_digest(&path, MediumDigest::of(&bytes), digest)?;
         let age = |fault| WrapError::Age { path: path.clone(), fault };
         let header = Header::read(bytes.as_slice()).map_err(age)?;
+        header.expect(expected.seal.predicate().suite, header.recipients).map_err(age)?;
         let mut text = Zeroizing::new(String::new());
         with_any(identities, |own| OpenReader::new(Cursor::new(&bytes), own, header.recipients))
             .and_then(|mut reader| Ok(reader.read_to_string(&mut text)?))
@@ -88,6 +89,7 @@ impl Wrapped {
         let keys = Keys::parse(&text).map_err(|fault| WrapError::Keys { path: path.clone(), fault })?;
         expect(&path, "nonce", &keys.nonce, &expected.seal.predicate().nonce)?;
         expect(&path, "tent", &keys.tent, expected.tent)?;
+        expect(&path, "identity's suite", &keys.identity.suite(), &expected.seal.predicate().suite)?;
         let pin = keys.tent_key.pin();
         if !(expected.pin)(&pin) {
             let expected = "the one that the log pins".to_owned();

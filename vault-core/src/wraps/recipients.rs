@@ -5,7 +5,6 @@ use crate::vault::Vault;
 use gapvault_formats::agefile::{Recipient, Suite};
 use gapvault_formats::card::Card;
 use gapvault_formats::names::TentName;
-use gapvault_formats::policy::Site;
 
 /// The vault's own recipients: those of its card, and those of the recovery identity.
 #[derive(Clone, Debug)]
@@ -32,16 +31,9 @@ impl Own {
 
     /// Those of a suite.
     pub(super) fn of_suite(&self, suite: Suite) -> Vec<Recipient> {
-        let mut own = vec![of_card(&self.card, suite)];
+        let mut own = vec![self.card.recipient_for(suite).clone()];
         own.extend(self.recovery.iter().filter(|recipient| recipient.suite() == suite).cloned());
         own
-    }
-}
-
-/// The recipient of a suite that a card has.
-fn of_card(card: &Card, suite: Suite) -> Recipient {
-    match suite {
-        Suite::X25519 => card.recipient.clone(),
     }
 }
 
@@ -50,8 +42,5 @@ pub(super) fn auditors(vault: &Vault, tent: &TentName, suite: Suite) -> Vec<Reci
     let policy = vault.policy();
     let names = policy.tent(tent).map_or(&[][..], |tent| &tent.auditors);
     let others = names.iter().filter(|name| **name != vault.card().site);
-    let of_site = |site: &Site| match suite {
-        Suite::X25519 => site.recipient.clone(),
-    };
-    others.filter_map(|name| policy.site(name)).map(of_site).collect()
+    others.filter_map(|name| policy.site(name)).map(|site| site.recipient_for(suite).clone()).collect()
 }
