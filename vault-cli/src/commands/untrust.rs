@@ -42,5 +42,8 @@ pub(crate) fn run(args: &UntrustArgs, global: &Global, ui: &Ui) -> Result<(), Fa
     untrust(&mut vault, name, tent, grant)?;
     let epoch = vault.policy().epoch;
     let human = format!("{name} is no longer {grant} of tent {tent}\n");
+    if matches!(role, Role::Member) {
+        ui.note(&format!("note: {name} knows the key of tent {tent}; `gapvault rekey --tent {tent}` makes a new one for what is exported from now on"));
+    }
     ui.result(&Untrusted { name, tent, role: grant.to_string(), epoch }, &human)
 }

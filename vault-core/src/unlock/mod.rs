@@ -51,6 +51,19 @@ pub enum AskError {
     Fs(#[from] FsError),
 }
 
+impl AskError {
+    /// What should hold the answer can't be read.
+    #[must_use]
+    pub fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Fs(FsError::at("can't read", path)(source))
+    }
+}
+
+explain!(AskError, pass: [Fs], {
+    Self::Nobody => (Usage, Some("give it in a file, or run the command on a terminal")),
+    Self::Declined => (Other, None),
+});
+
 /// Whoever sits at the vault. Asked while a command runs, from any thread.
 pub trait Ask: Send + Sync {
     /// A secret, without the end of its line.

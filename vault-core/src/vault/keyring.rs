@@ -103,24 +103,35 @@ impl Keyring {
             && identities.iter().any(|identity| identity.recipient() == *own)
     }
 
-    /// Puts these identities, the newest first, in the place of those that there are. The file of before goes when the
-    /// new one is durable; it is replaced by a rename, nothing is written over.
-    pub(super) fn replace(
-        &mut self,
+    /// Seals these identities, the newest first; nothing is changed yet.
+    pub(super) fn seal(
+        &self,
         identities: Vec<Identity>,
         lock: Option<&Lock>,
         ask: &dyn Ask,
-    ) -> Result<(), VaultError> {
+    ) -> Result<NewRing, VaultError> {
         let (path, text) = (path(&self.root, self.suite), to_text(&identities));
         let sealed = Zeroizing::new(match lock {
             None => text.as_bytes().to_vec(),
             Some(lock) => unlock::seal(&text, &path, lock, ask)?,
         });
-        write_replacing(&path, &sealed, 0o600)?;
-        self.sealed = Some(sealed);
-        self.opened = OnceLock::from(Opened { identities, lock: lock.cloned() });
+        Ok(NewRing { sealed, opened: Opened { identities, lock: lock.cloned() } })
+    }
+
+    /// Puts them in the place of those that there are. The file of before goes when the new one is durable; it is
+    /// replaced by a rename, nothing is written over.
+    pub(super) fn put(&mut self, new: NewRing) -> Result<(), VaultError> {
+        write_replacing(&path(&self.root, self.suite), &new.sealed, 0o600)?;
+        self.sealed = Some(new.sealed);
+        self.opened = OnceLock::from(new.opened);
         Ok(())
     }
+}
+
+/// Identities that are to take the place of others.
+pub(super) struct NewRing {
+    sealed: Zeroizing<Vec<u8>>,
+    opened: Opened,
 }
 
 /// The lines of an identity file; `None` if one of them is none, or there is none.

@@ -1,5 +1,6 @@
 //! Changing the vault's age identities and how they are kept.
 
+use super::keyring::{Keyring, NewRing};
 use super::{Vault, VaultError};
 use crate::unlock::{Lock, PluginConfig, Protection, UnlockError, read_config, write_config};
 use gapvault_formats::agefile::{Identity, Recipient, Suite};
@@ -43,18 +44,15 @@ impl Vault {
 
     /// Keeps these identities, of each suite the newest first, as those before were kept.
     pub(crate) fn keep_identities(&mut self, identities: &[Identity]) -> Result<(), VaultError> {
-        for suite in Suite::ALL {
-            let ring = self.identities.ring_mut(suite);
-            let lock = ring.lock().cloned();
-            ring.replace(of_suite(identities, suite), lock.as_ref(), &*self.ask)?;
-        }
-        Ok(())
+        let new = self.seal_identities(identities, |ring| ring.lock())?;
+        self.put_identities(new)
     }
 
     /// Keeps the identities in another way. A new file is durable before the old one goes, and its plaintext never stands
     /// beside it.
     pub(crate) fn keep_identities_by(&mut self, lock: Option<&Lock>) -> Result<(), VaultError> {
         let identities = self.all_identities()?;
+        let new = self.seal_identities(&identities, |_| lock)?;
         let before = Suite::ALL.into_iter().find_map(|suite| match self.identities.rings(suite).0.lock() {
             Some(Lock::Plugin(before)) => Some(before.clone()),
             _ => None,
@@ -67,10 +65,25 @@ impl Vault {
         if let Some(plugin) = plugin {
             write_config(&self.root, Some(plugin), before.as_ref()).map_err(UnlockError::from)?;
         }
-        for suite in Suite::ALL {
-            self.identities.ring_mut(suite).replace(of_suite(&identities, suite), lock, &*self.ask)?;
-        }
+        self.put_identities(new)?;
         Ok(write_config(&self.root, plugin, None).map_err(UnlockError::from)?)
+    }
+
+    /// Both files in the making; whatever fails, fails before one is changed.
+    fn seal_identities<'l>(
+        &'l self,
+        identities: &[Identity],
+        lock: impl Fn(&'l Keyring) -> Option<&'l Lock>,
+    ) -> Result<Vec<(Suite, NewRing)>, VaultError> {
+        let seal = |suite| {
+            let (ring, _) = self.identities.rings(suite);
+            Ok((suite, ring.seal(of_suite(identities, suite), lock(ring), &*self.ask)?))
+        };
+        Suite::ALL.into_iter().map(seal).collect()
+    }
+
+    fn put_identities(&mut self, new: Vec<(Suite, NewRing)>) -> Result<(), VaultError> {
+        new.into_iter().try_for_each(|(suite, new)| self.identities.ring_mut(suite).put(new))
     }
 }
 
