@@ -6,6 +6,8 @@
 pub const SEAL_BYTES: u64 = 256 << 20;
 /// The longest detached signature in bytes.
 pub const SIGNATURE_BYTES: u64 = 16 << 10;
+/// The longest name of what a security key signs for, in bytes.
+pub const SK_APPLICATION_BYTES: usize = 256;
 /// The most signatures beside one seal.
 pub const SIGNATURES: usize = 64;
 /// The longest age header in bytes; the age crate parses longer ones in quadratic time.
@@ -68,8 +70,12 @@ pub const NOTES: usize = 100;
 pub const TEXT_BYTES: usize = 4_096;
 /// The longest card file in bytes.
 pub const CARD_BYTES: u64 = 16 << 10;
+/// The most keys on a person's card.
+pub const CARD_KEYS: usize = 16;
 /// The longest policy file in bytes.
 pub const POLICY_BYTES: u64 = 4 << 20;
+/// The longest name of an organisation in a policy, in bytes.
+pub const ORGANISATION_BYTES: usize = 64;
 /// The longest line of the custody log in bytes.
 pub const LOG_LINE_BYTES: usize = 4 << 20;
 /// The longest header of a safetensors file that is read for its tensor boundaries, in bytes.

@@ -4,8 +4,8 @@ use crate::ask::Person;
 use crate::commands::{
     card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
     init::InitArgs, keys::KeysArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs,
-    recovery::RecoveryArgs, rekey::RekeyArgs, repair::RepairArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs,
-    untrust::UntrustArgs, verify::VerifyArgs,
+    policy::PolicyArgs, recovery::RecoveryArgs, rekey::RekeyArgs, repair::RepairArgs, revoke::RevokeArgs,
+    show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Tent(TentArgs),
     Trust(TrustArgs),
     Untrust(UntrustArgs),
+    Revoke(RevokeArgs),
+    Policy(PolicyArgs),
     Media(MediaArgs),
     Export(Box<ExportArgs>),
     Verify(VerifyArgs),

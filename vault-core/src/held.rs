@@ -199,7 +199,7 @@ pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<
     let found = keys(vault, held, &folder, &seal, identities)?;
     let claims = match held {
         Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },
-        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &vault.card().person },
+        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &exported.exporter },
     };
     let (wrap, keys) = found.map_or((None, None), |found| (found.wrap, Some(found.keys)));
     let contents = match (load(&folder, &seal, identities, keys.as_ref(), claims, wanted), wrap) {

@@ -8,6 +8,7 @@
 //! | [`vault`] | a site's own store: identity, policy, custody log, bundles |
 //! | [`unlock`] | what keeps its identities closed at rest: a passphrase, a plugin |
 //! | [`keys`], [`rekey`] | how its identities are kept, recovered and renewed |
+//! | [`sign`] | keys that sign: in files, in ssh-agent, in security keys |
 //! | [`trust`] | tents and whom to trust in them |
 //! | [`export`] | files to a bundle on a medium |
 //! | [`bundle`] | bundles where they stand: found, judged, checked |
@@ -19,7 +20,7 @@
 //! # Example: across the gap
 //!
 //! ```
-//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, trust, vault::{Access, Vault}};
+//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, sign, trust, vault::{Access, Vault}};
 //! use gapvault_core::formats::{catalogue::Provenance, names::TentName, policy::Grant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,7 +40,8 @@
 //! trust::new_tent(&mut lab, &tent)?;
 //! let trusted = |vault: &mut Vault, card: &gapvault_core::formats::card::Card, grant| {
 //!     // People compare this fingerprint by another way than the one the card came.
-//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &tent, grant)
+//!     let role = trust::Trust::Tent(tent.clone(), grant);
+//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &role)
 //! };
 //! trusted(&mut lab, &cluster_card, Grant::Member)?;
 //! trusted(&mut cluster, &lab_card, Grant::Exporter)?;
@@ -70,7 +72,8 @@
 //!         post_quantum: false,
 //!     },
 //! };
-//! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
+//! let key = sign::own_key(&lab)?;
+//! export::export(&mut lab, &request, &*key, &export::NoChanger, &Silent)?;
 //!
 //! // The cluster imports what it finds there (several media may be in together), and checks it out.
 //! for found in bundle::gather(&[stick])? {
@@ -99,10 +102,12 @@ pub mod media;
 mod numbers;
 pub mod observe;
 pub mod pending;
+pub mod policy;
 mod pool;
 mod random;
 pub mod rekey;
 pub mod repair;
+pub mod sign;
 pub mod trust;
 pub mod unlock;
 pub mod vault;

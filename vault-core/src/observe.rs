@@ -31,6 +31,8 @@ pub enum Phase {
     Check,
     /// Sealing anew what opens the bundles of a vault.
     Rekey,
+    /// Waiting for a signature that a person may have to do something for.
+    Sign,
 }
 
 impl Phase {
@@ -50,6 +52,7 @@ impl Phase {
             Self::Write => "write",
             Self::Check => "check",
             Self::Rekey => "rekey",
+            Self::Sign => "sign",
             Self::ReadBack => "readback",
         }
     }

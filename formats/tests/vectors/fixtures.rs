@@ -14,6 +14,13 @@ pub(crate) const P256: &str = include_str!("../../vectors/keys/test-only-p256");
 /// An Ed25519 key, as text.
 pub(crate) const ED25519: &str = include_str!("../../vectors/keys/test-only-ed25519");
 
+/// Keys that OpenSSH's security key in software made. It is not there any more.
+pub(crate) const SK_P256: &str = "sk-ecdsa-sha2-nistp256@openssh.com AAAAInNrLWVjZHNhLXNoYTItbmlzdHAyNTZAb3BlbnNzaC5jb20\
+                                  AAAAIbmlzdHAyNTYAAABBBIHcHHvXCXVw0WPz138DMEEjQRmYy0etjoRGTl7XKZciGbdmn1VOey8PZopOrKM\
+                                  oQiSLOFLNJq65TYZ5iEme5z4AAAAEc3NoOg==";
+pub(crate) const SK_ED25519: &str = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIPdE7VBwJZuN\
+                                     VET4arSAHwmO/xdYiKmuyoq2cncPNX6kAAAABHNzaDo=";
+
 /// The age recipients of the two sites; nobody has the identities.
 pub(crate) const CLUSTER: &str = "age1h8wfyjcy9dspjlzlvejels907k7j5np07ss872ew00ggp0kfvg2stnjg07";
 pub(crate) const AUDITOR: &str = "age145pcqpjlcxnp3j8rjshqd754v6tkdrcg3q3vff7m04axh3j7qvfsh86hnp";

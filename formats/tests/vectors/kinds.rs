@@ -1,5 +1,6 @@
 //! How each kind of vector is read: one function a folder.
 
+use crate::authenticator::Authenticator;
 use crate::fixtures;
 use gapvault_formats::agefile::Header;
 use gapvault_formats::card::Card;
@@ -12,6 +13,7 @@ use gapvault_formats::keys::Keys;
 use gapvault_formats::names::ArtifactRef;
 use gapvault_formats::padding;
 use gapvault_formats::parity::{Encoder, Geometry, Table};
+use gapvault_formats::person_card::AnyCard;
 use gapvault_formats::policy::Policy;
 use gapvault_formats::records::{RecordReader, RecordWriter};
 use gapvault_formats::relpath::{LinkTarget, RelPath};
@@ -36,6 +38,7 @@ pub(crate) fn read(kind: &str, bytes: &[u8]) -> Outcome {
         "parity" => parity(bytes),
         "keys" => keys(bytes),
         "card" => card(bytes),
+        "person-card" => person_card(bytes),
         "policy" => Policy::parse(bytes).map(|_| None).map_err(say),
         "log" => log(bytes),
         "checkpoint" => checkpoint(bytes),
@@ -152,6 +155,12 @@ fn card(bytes: &[u8]) -> Outcome {
     Ok(Some(card.to_text().into_bytes()))
 }
 
+/// The title decides which kind of card it is read as.
+fn person_card(bytes: &[u8]) -> Outcome {
+    let card = AnyCard::parse(bytes).map_err(say)?;
+    Ok(Some(card.to_text().into_bytes()))
+}
+
 fn log(bytes: &[u8]) -> Outcome {
     let (mut head, mut again) = (LogHead::EMPTY, Vec::new());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -170,12 +179,18 @@ fn checkpoint(bytes: &[u8]) -> Outcome {
     head.to_checkpoint(&key).map(|text| Some(text.into_bytes())).map_err(say)
 }
 
-/// A signature over [`fixtures::SIGNED`] as a seal, expected of the Ed25519 key if it says so, else of the P-256 key.
+/// A signature over [`fixtures::SIGNED`] as a seal, expected of the fixture's key that it says it is of, else of the
+/// P-256 key.
 fn sshsig(bytes: &[u8]) -> Outcome {
     let signature = Signature::parse(bytes).map_err(say)?;
-    let [p256, ed25519] = [fixtures::P256, fixtures::ED25519].map(|key| fixtures::signing_key(key).public().unwrap());
-    let expected = if *signature.key() == ed25519 { ed25519 } else { p256 };
-    signature.verify(&expected, Namespace::Seal, fixtures::SIGNED).map(|()| None).map_err(say)
+    let keys = [fixtures::P256, fixtures::ED25519];
+    let in_files = keys.map(fixtures::public);
+    let in_security_keys = keys.map(|key| Authenticator::new(key).text());
+    let real = [fixtures::SK_P256, fixtures::SK_ED25519].map(str::to_owned);
+    let known = [in_files, in_security_keys, real].concat().into_iter().map(|text| text.parse().unwrap());
+    let known: Vec<PublicKey> = known.collect();
+    let expected = known.iter().find(|key| *key == signature.key()).unwrap_or(&known[0]);
+    signature.verify(expected, Namespace::Seal, fixtures::SIGNED).map(|()| None).map_err(say)
 }
 
 fn path(bytes: &[u8]) -> Outcome {

@@ -4,6 +4,7 @@
 //! refusal beside it. What is committed is read here by folder, so a file that is put there by hand is tested too; what
 //! the generator makes must be there as it makes it.
 
+mod authenticator;
 mod fixtures;
 mod generate;
 mod kinds;

@@ -4,6 +4,7 @@ use crate::ask::new_passphrase;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
+use clap::ArgGroup;
 use gapvault_core::formats::agefile::Recipient;
 use gapvault_core::formats::ids::{CardFingerprint, KeyFingerprint};
 use gapvault_core::keys::{Keep, Kept, kept, protect};
@@ -36,7 +37,7 @@ enum KeysCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "how", required = true, args = ["passphrase", "new_passphrase_file", "plugin", "none"])]
+#[command(group(ArgGroup::new("how").required(true).args(["passphrase", "new_passphrase_file", "plugin", "none"])))]
 struct ProtectArgs {
     /// Have a passphrase open them, which is asked for
     #[arg(long)]

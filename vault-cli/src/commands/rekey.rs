@@ -1,9 +1,11 @@
 //! `gapvault rekey`
 
+use super::change::Change;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::count;
 use crate::ui::Ui;
+use clap::ArgGroup;
 use gapvault_core::clock::Clock;
 use gapvault_core::formats::ids::{BundleId, CardFingerprint, TentKeyPin};
 use gapvault_core::formats::names::{Label, TentName};
@@ -23,7 +25,7 @@ use std::path::PathBuf;
   gapvault --vault cluster rekey --identity --recover recovery.key
   gapvault --vault cluster rekey --wraps               an auditor came or left
   gapvault --vault lab rekey --tent aurora             a member left")]
-#[group(id = "what", required = true, multiple = false, args = ["identity", "wraps", "tent", "forget_old"])]
+#[command(group(ArgGroup::new("what").required(true).args(["identity", "wraps", "tent", "forget_old"])))]
 pub(crate) struct RekeyArgs {
     /// Make new age identities and a new card; the old identities are kept for what is underway
     #[arg(long)]
@@ -46,11 +48,13 @@ pub(crate) struct RekeyArgs {
 struct Card {
     card_fingerprint: CardFingerprint,
     bundles: Vec<Bundle>,
+    policy: Option<Change>,
 }
 
 #[derive(Serialize)]
 struct Bundles {
     bundles: Vec<Bundle>,
+    policy: Option<Change>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +78,7 @@ struct Forgotten {
 
 pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if args.identity {
-        let Renewed { card, bundles } = if args.recover.is_empty() {
+        let Renewed { card, bundles, policy } = if args.recover.is_empty() {
             identity(&mut global.open(Access::Write)?, ui.observer())?
         } else {
             recover(global.root()?, Clock::SYSTEM, &args.recover, global.person(), ui.observer())?
@@ -84,7 +88,9 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         let card_fingerprint = card.fingerprint();
         let _ =
             writeln!(human, "card fingerprint {card_fingerprint}: give the card to the other sites (`gapvault card`)");
-        ui.result(&Card { card_fingerprint, bundles }, &human)?;
+        let policy = policy.as_ref().map(Change::of);
+        human.push_str(&policy.as_ref().map_or_else(String::new, Change::still));
+        ui.result(&Card { card_fingerprint, bundles, policy }, &human)?;
         return failed.map_or(Ok(()), |failure| Err(failure.told()));
     }
     if let Some(name) = args.tent {
@@ -103,9 +109,10 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         };
         return ui.result(&Forgotten { forgotten }, &human);
     }
-    let (bundles, failed) = told(wraps(&mut global.open(Access::Write)?, ui.observer())?);
-    let human = human(&bundles);
-    ui.result(&Bundles { bundles }, &human)?;
+    let (bundles, policy) = wraps(&mut global.open(Access::Write)?, ui.observer())?;
+    let ((bundles, failed), policy) = (told(bundles), policy.as_ref().map(Change::of));
+    let human = human(&bundles) + &policy.as_ref().map_or_else(String::new, Change::still);
+    ui.result(&Bundles { bundles, policy }, &human)?;
     failed.map_or(Ok(()), |failure| Err(failure.told()))
 }
 

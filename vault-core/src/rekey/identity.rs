@@ -7,6 +7,8 @@ use crate::error::FsError;
 use crate::held;
 use crate::keys::{KeysError, new_identities, read_identities};
 use crate::observe::Observer;
+use crate::policy::{Changed, change};
+use crate::trust::TrustError;
 use crate::unlock::Ask;
 use crate::vault::{Vault, identities_path};
 use crate::wraps::Own;
@@ -22,6 +24,8 @@ pub struct Renewed {
     pub card: Card,
     /// Every bundle that it holds.
     pub bundles: Vec<Rewrapped>,
+    /// What became of the vault's own entry in the policy.
+    pub policy: Option<Changed>,
 }
 
 /// Makes new identities. Those of before stay, so that bundles underway can be opened, until [`forget_old`].
@@ -33,8 +37,8 @@ pub fn identity(vault: &mut Vault, observer: &dyn Observer) -> Result<Renewed, R
     vault.keep_identities(&all)?;
     let bundles = rewrap(vault, &Own::with(vault, &card), Openers::Own, observer)?;
     vault.renew_card(card.clone())?;
-    renew_policy(vault)?;
-    Ok(Renewed { card, bundles })
+    let policy = renew_policy(vault)?;
+    Ok(Renewed { card, bundles, policy })
 }
 
 /// Makes new identities for a vault that has lost its own. The recovery identity in `file` opens what the vault holds.
@@ -65,8 +69,8 @@ pub fn recover(
     set_aside(&vault)?;
     vault.keep_identities(&new)?;
     vault.renew_card(card.clone())?;
-    renew_policy(&mut vault)?;
-    Ok(Renewed { card, bundles })
+    let policy = renew_policy(&mut vault)?;
+    Ok(Renewed { card, bundles, policy })
 }
 
 /// Forgets the identities that are not of the vault's card any more, once every bundle opens without them. Gives how
@@ -97,19 +101,14 @@ pub fn forget_old(vault: &mut Vault, observer: &dyn Observer) -> Result<usize, R
     Ok(old.len())
 }
 
-/// Puts the vault's card into its own entry in the policy, if another is there.
-pub(super) fn renew_policy(vault: &mut Vault) -> Result<(), RekeyError> {
+/// Puts the vault's card into its own entry in the policy, if another is there; `None` if there was nothing to do.
+pub(super) fn renew_policy(vault: &mut Vault) -> Result<Option<Changed>, RekeyError> {
     if !is_policy_behind(vault) {
-        return Ok(());
+        return Ok(None);
     }
-    let (mut policy, card) = (vault.policy().clone(), vault.card().clone());
-    for site in policy.sites.iter_mut().filter(|site| site.name == card.site) {
-        site.card = card.fingerprint();
-        site.recipient = card.recipient.clone();
-        site.recipient_pq = card.recipient_pq.clone();
-    }
-    let change = format!("{} has card {}", card.site, card.fingerprint());
-    Ok(vault.apply(policy, change)?)
+    let card = vault.card().clone();
+    let words = format!("{} has card {} from now on", card.site, card.fingerprint());
+    Ok(Some(change::<TrustError>(vault, Some(words), |draft| draft.renew_site(&card))?))
 }
 
 fn is_policy_behind(vault: &Vault) -> bool {

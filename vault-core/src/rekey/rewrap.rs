@@ -4,6 +4,7 @@ use super::RekeyError;
 use crate::bundle::ContentsError;
 use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
+use crate::policy::Changed;
 use crate::vault::{Held, Vault};
 use crate::wraps::{self, Own, Role, Source, WrapError, Wrapped, Wrapping};
 use gapvault_formats::agefile::{AgeError, Identity};
@@ -23,10 +24,10 @@ pub struct Rewrapped {
 
 /// Renews the wraps of every bundle that the vault holds, and its own entry in the policy if that was not done yet.
 /// Stopped, it has renewed some; run again, it renews all.
-pub fn wraps(vault: &mut Vault, observer: &dyn Observer) -> Result<Vec<Rewrapped>, RekeyError> {
+pub fn wraps(vault: &mut Vault, observer: &dyn Observer) -> Result<(Vec<Rewrapped>, Option<Changed>), RekeyError> {
     let rewrapped = rewrap(vault, &Own::of(vault), Openers::Own, observer)?;
-    super::identity::renew_policy(vault)?;
-    Ok(rewrapped)
+    let policy = super::identity::renew_policy(vault)?;
+    Ok((rewrapped, policy))
 }
 
 /// What opens the wraps that there are.

@@ -148,11 +148,12 @@ pub enum UnlockError {
     NotProven(Box<UnlockError>),
 }
 
-explain!(UnlockError, pass: [Fs, Config, Plugin, NotProven], {
+explain!(UnlockError, pass: [Fs, Config, Plugin], {
     Self::Asked { source: AskError::Fs(inner), .. } => (Other, Some("give a file that holds the passphrase in its first line")),
     Self::Asked { source: AskError::Declined, .. } => (Other, None),
     Self::Asked { .. } => (Usage, Some("give the passphrase in a file with --passphrase-file FILE, or run it on a terminal")),
     Self::Passphrase { .. } => (Other, Some("try again; if it is lost, `gapvault rekey --identity --recover FILE` makes new identities from the recovery identity")),
+    Self::NotProven(_) => (Other, Some("nothing was changed; try whether the plugin opens what it seals with `age`")),
     Self::Empty => (Usage, Some("give one that nobody guesses, or `--none` for no protection")),
     Self::Damaged { .. } | Self::NoIdentities { .. } => (Damaged, Some("restore it from a backup of the vault, or run `gapvault rekey --identity --recover FILE` with the recovery identity")),
     Self::NoPlugin { .. } => (Usage, Some("name program, recipient and identity of the plugin in config.toml, as `gapvault keys protect` does")),

@@ -12,8 +12,7 @@ use super::{Ask, AskError, PluginConfig, Wanted};
 use crate::error::explain;
 use age_core::format::{FileKey, Stanza};
 use age_core::secrecy::ExposeSecret;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64ct::{Base64Unpadded, Encoding};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io::{self, BufReader};
@@ -203,7 +202,7 @@ impl<'a> Session<'a> {
 
     fn confirm(&mut self, message: &Message, text: &str) -> Result<(), PluginError> {
         let label = |at: usize| {
-            let bytes = message.words.get(at).and_then(|word| STANDARD_NO_PAD.decode(word).ok());
+            let bytes = message.words.get(at).and_then(|word| Base64Unpadded::decode_vec(word).ok());
             bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         };
         let (yes, no) = (label(1).unwrap_or_else(|| "yes".to_owned()), label(2));

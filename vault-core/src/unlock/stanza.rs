@@ -2,8 +2,7 @@
 //!
 //! Source: C2SP `age-plugin.md`; a stanza there is that of an age header.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64ct::{Base64Unpadded, Encoding};
 use std::io::{self, BufRead, Read, Write};
 use zeroize::Zeroizing;
 
@@ -39,7 +38,7 @@ pub(super) fn send<S: AsRef<str>>(out: &mut impl Write, words: &[S], body: &[u8]
         text.push_str(word.as_ref());
     }
     text.push('\n');
-    let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(body));
+    let base64 = Zeroizing::new(Base64Unpadded::encode_string(body));
     let mut rest = base64.as_str();
     // A full last line is followed by an empty one.
     while rest.len() >= LINE {
@@ -73,7 +72,7 @@ pub(super) fn receive(input: &mut impl BufRead) -> io::Result<Message> {
             break;
         }
     }
-    let body = STANDARD_NO_PAD.decode(base64.as_bytes()).map_err(|_| malformed())?;
+    let body = Base64Unpadded::decode_vec(&base64).map_err(|_| malformed())?;
     Ok(Message { words, body: Zeroizing::new(body) })
 }
 

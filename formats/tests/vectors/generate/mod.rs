@@ -9,11 +9,15 @@ mod index;
 mod keys;
 mod log;
 mod parity;
+mod person_card;
 mod policy;
 mod record;
 mod seal;
+mod security_key;
 mod sshsig;
 mod text;
+
+pub(crate) use sshsig::base64;
 
 use crate::kinds::sequence;
 use crate::store::Files;
@@ -31,6 +35,7 @@ pub(crate) fn all() -> Files {
         parity::vectors(),
         keys::vectors(),
         card::vectors(),
+        person_card::vectors(),
         policy::vectors(),
         log::vectors(),
         log::checkpoints(),

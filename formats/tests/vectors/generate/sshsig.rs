@@ -1,6 +1,6 @@
 //! Vectors of armoured signatures: SPEC 4.2. All but those that claim otherwise are over the same bytes, as a seal.
 
-use super::Kind;
+use super::{Kind, security_key};
 use crate::fixtures;
 use gapvault_formats::sshsig::Namespace;
 use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
@@ -35,6 +35,7 @@ pub(super) fn vectors() -> Kind {
     kind.invalid("p384", P384);
     armour(&mut kind, &good);
     blobs(&mut kind);
+    security_key::signatures(&mut kind);
     kind
 }
 
@@ -76,7 +77,7 @@ fn armour(kind: &mut Kind, good: &str) {
 
 /// What the base64 of a signature stands for, field by field.
 #[derive(Clone, Copy)]
-struct Blob<'a> {
+pub(super) struct Blob<'a> {
     magic: &'a [u8; 6],
     version: u32,
     key: &'a [u8],
@@ -85,7 +86,16 @@ struct Blob<'a> {
     signature: &'a [u8],
 }
 
-impl Blob<'_> {
+impl<'a> Blob<'a> {
+    /// A good one with this key and what it made.
+    pub(super) fn of(key: &'a [u8], signature: &'a [u8]) -> Self {
+        Self { magic: b"SSHSIG", version: 1, key, reserved: b"", hash: b"sha512", signature }
+    }
+
+    pub(super) fn armoured(self) -> String {
+        armoured(&self.bytes())
+    }
+
     fn bytes(self) -> Vec<u8> {
         let mut bytes = [self.magic.as_slice(), &self.version.to_be_bytes()].concat();
         for part in [self.key, Namespace::Seal.as_str().as_bytes(), self.reserved, self.hash, self.signature] {
@@ -100,17 +110,25 @@ impl Blob<'_> {
 fn blobs(kind: &mut Kind) {
     let signature = sign(fixtures::P256, HashAlg::Sha512);
     let key = ssh_key::PublicKey::from(signature.public_key().clone()).to_bytes().unwrap();
-    // A bit of the key flipped makes another key, of which nobody has heard.
-    let mut stranger = key.clone();
-    *stranger.last_mut().unwrap() ^= 1;
+    // The point of a security key makes another key, of which nobody has heard.
+    let point = ssh_key::PublicKey::from_openssh(fixtures::SK_P256).unwrap().to_bytes().unwrap();
+    let stranger = [&key[..key.len() - 65], &point[point.len() - 8 - 65..point.len() - 8]].concat();
     let made = Vec::try_from(signature.signature().clone()).unwrap();
     let mut flipped = made.clone();
     *flipped.last_mut().unwrap() ^= 1;
 
-    let good = Blob { magic: b"SSHSIG", version: 1, key: &key, reserved: b"", hash: b"sha512", signature: &made };
+    // The first number gets a zero in front: the same number in another encoding.
+    let at = made.len() - signature.signature_bytes().len();
+    let mut longer = made.clone();
+    longer.insert(at + 4, 0);
+    longer[at + 3] += 1;
+    longer[at - 1] += 1;
+
+    let good = Blob::of(&key, &made);
     assert_eq!(armoured(&good.bytes()), signature.to_pem(LineEnding::LF).unwrap());
     for (claim, blob) in [
         ("other_magic", Blob { magic: b"SSHSIX", ..good }),
+        ("version_0", Blob { version: 0, ..good }),
         ("version_2", Blob { version: 2, ..good }),
         ("reserved_is_not_empty", Blob { reserved: b"more", ..good }),
         ("sha1", Blob { hash: b"sha1", ..good }),
@@ -118,8 +136,9 @@ fn blobs(kind: &mut Kind) {
         ("of_another_key", Blob { key: &stranger, ..good }),
         ("bit_flipped_in_the_signature", Blob { signature: &flipped, ..good }),
         ("without_a_signature", Blob { signature: b"", ..good }),
+        ("number_with_a_zero_more", Blob { signature: &longer, ..good }),
     ] {
-        kind.invalid(claim, armoured(&blob.bytes()));
+        kind.invalid(claim, blob.armoured());
     }
     let bytes = good.bytes();
     kind.invalid("bytes_behind", armoured(&[bytes.as_slice(), b"\0\0\0"].concat()));
@@ -133,7 +152,7 @@ fn armoured(blob: &[u8]) -> String {
     format!("{BEGIN}{}\n{END}", lines.join("\n"))
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {

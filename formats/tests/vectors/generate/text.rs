@@ -1,6 +1,6 @@
 //! Vectors of short texts: paths, links, names, times, keys (SPEC 3.1, 4.3, 6.4, 6.5), and values that follow from others.
 
-use super::Kind;
+use super::{Kind, security_key};
 use crate::fixtures;
 use gapvault_formats::ids::Nonce;
 use gapvault_formats::padding;
@@ -158,6 +158,12 @@ pub(super) fn times() -> Kind {
 }
 
 pub(super) fn public_keys() -> Kind {
+    let mut kind = keys_in_files();
+    security_key::public_keys(&mut kind);
+    kind
+}
+
+fn keys_in_files() -> Kind {
     let (p256, ed25519) = (fixtures::public(fixtures::P256), fixtures::public(fixtures::ED25519));
     let base64 = p256.split(' ').nth(1).unwrap();
     let p384 = "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBCdY1BT7v7SkVYDHpDMFVAieJxVYMfvG\
