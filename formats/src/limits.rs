@@ -74,6 +74,12 @@ pub const CARD_BYTES: u64 = 16 << 10;
 pub const CARD_KEYS: usize = 16;
 /// The longest policy file in bytes.
 pub const POLICY_BYTES: u64 = 4 << 20;
+/// The most persons in a policy.
+pub const POLICY_PERSONS: usize = 10_000;
+/// The most sites in a policy.
+pub const POLICY_SITES: usize = 1_000;
+/// The most tents in a policy.
+pub const POLICY_TENTS: usize = 1_000;
 /// The longest name of an organisation in a policy, in bytes.
 pub const ORGANISATION_BYTES: usize = 64;
 /// The longest line of the custody log in bytes.

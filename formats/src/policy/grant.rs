@@ -112,7 +112,6 @@ impl Site {
             recipient: card.recipient.clone(),
             recipient_pq: card.recipient_pq.clone(),
             label_key: card.label_key.clone(),
-            recipient_pq: card.recipient_pq.clone(),
         }
     }
 }
@@ -148,7 +147,6 @@ mod tests {
             recipient: Identity::generate().recipient(),
             recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
             label_key: LabelKey::from_bytes([name.len() as u8; 32]),
-            recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
         }
     }
 

@@ -27,6 +27,15 @@ pub(super) fn check(policy: &Policy) -> Check {
     if policy.reset_clock && policy.time.is_none() {
         return Err((Spot::top("reset_clock"), Fault::ResetWithoutTime));
     }
+    for (kind, table, actual, limit) in [
+        (Named::Person, "person", policy.persons.len(), limits::POLICY_PERSONS),
+        (Named::Site, "site", policy.sites.len(), limits::POLICY_SITES),
+        (Named::Tent, "tent", policy.tents.len(), limits::POLICY_TENTS),
+    ] {
+        if actual > limit {
+            return Err((Spot::top(table).item(limit), Fault::TooMany { kind, limit }));
+        }
+    }
     // SPEC 10.2: names and keys stand for one thing each.
     names_once(Named::Person, "person", policy.persons.iter().map(|p| p.name.as_str()))?;
     names_once(Named::Site, "site", policy.sites.iter().map(|s| s.name.as_str()))?;
