@@ -4,7 +4,7 @@
 //! and receive the weights.)
 
 use crate::agefile::{self, Recipient, Suite};
-use crate::ids::{CardFingerprint, LabelKey};
+use crate::ids::{CardFingerprint, KeyFingerprint, LabelKey};
 use crate::names::{PersonName, SiteName};
 use crate::sshsig::PublicKey;
 use crate::{FORMAT, limits, names};
@@ -45,8 +45,20 @@ pub enum CardError {
         /// What it says.
         actual: u32,
     },
-    /// The fields fit, but the bytes are not those that a vault writes for them.
-    #[error("a card that was edited: the bytes are not as a vault writes them")]
+    /// A person's card with no key, or over [`limits::CARD_KEYS`].
+    #[error("a person's card with {actual} keys: it has 1 to {}", limits::CARD_KEYS)]
+    Keys {
+        /// How many.
+        actual: usize,
+    },
+    /// A person's card with a key twice.
+    #[error("key {key} stands twice on the card")]
+    KeyTwice {
+        /// Which.
+        key: KeyFingerprint,
+    },
+    /// The fields fit, but the bytes are not those that gapvault writes for them.
+    #[error("a card that was edited: the bytes are not as gapvault writes them")]
     NotCanonical,
 }
 

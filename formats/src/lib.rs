@@ -11,7 +11,8 @@
 //! | [`coding`], [`cut`], [`padding`] | how content becomes the stream |
 //! | [`parity`] | what mends damaged and lost packs |
 //! | [`agefile`], [`table`], [`sshsig`] | the age files and OpenSSH signatures around them |
-//! | [`card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
+//! | [`card`], [`person_card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
+//! | [`wraps`] | what a vault seals anew for those who may read a bundle later |
 //! | [`sums`], [`recover`] | the two files for stock tools |
 //! | [`names`], [`relpath`], [`tree`], [`ids`], [`time`], [`limits`] | the types that outside values become |
 
@@ -29,6 +30,7 @@ mod low_order;
 pub mod names;
 pub mod padding;
 pub mod parity;
+pub mod person_card;
 pub mod policy;
 pub mod records;
 pub mod recover;
@@ -39,6 +41,7 @@ pub mod sums;
 pub mod table;
 pub mod time;
 pub mod tree;
+pub mod wraps;
 
 /// The format version that this crate reads and writes; any other is refused.
 pub const FORMAT: u32 = 1;

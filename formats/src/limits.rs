@@ -70,6 +70,8 @@ pub const NOTES: usize = 100;
 pub const TEXT_BYTES: usize = 4_096;
 /// The longest card file in bytes.
 pub const CARD_BYTES: u64 = 16 << 10;
+/// The most keys on a person's card.
+pub const CARD_KEYS: usize = 16;
 /// The longest policy file in bytes.
 pub const POLICY_BYTES: u64 = 4 << 20;
 /// The most persons in a policy.

@@ -3,7 +3,9 @@
 pub mod hostile;
 pub mod images;
 pub mod kill;
+pub mod policy;
 pub mod reseal;
+pub mod rules;
 pub mod siege;
 pub mod table;
 pub mod tools;
@@ -95,6 +97,12 @@ impl Site {
         let fingerprint = card.err.trim().rsplit(' ').next().unwrap();
         let args = ["--tent", "aurora", "--role", role, "--fingerprint", fingerprint];
         run(self.command(["trust"]).arg(path).args(args)).expect(0);
+    }
+
+    /// Where this vault's own signature over a policy file stands.
+    pub fn policy_signature(&self, policy: &Path) -> PathBuf {
+        let key = self.signing_key().public().unwrap().fingerprint();
+        PathBuf::from(format!("{}.{key}.sig", policy.display()))
     }
 
     /// Everything in the vault, by path, for comparing before and after.

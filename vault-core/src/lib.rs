@@ -6,6 +6,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`vault`] | a site's own store: identity, policy, custody log, bundles |
+//! | [`unlock`] | what keeps its identities closed at rest: a passphrase, a plugin |
+//! | [`keys`], [`rekey`] | how its identities are kept, recovered and renewed |
 //! | [`sign`] | keys that sign: in files, in ssh-agent, in security keys |
 //! | [`trust`] | tents and whom to trust in them |
 //! | [`export`] | files to a bundle on a medium |
@@ -18,7 +20,7 @@
 //! # Example: across the gap
 //!
 //! ```
-//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, trust, vault::{Access, Vault}};
+//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, sign, trust, vault::{Access, Vault}};
 //! use gapvault_core::formats::{catalogue::Provenance, names::TentName, policy::Grant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +40,8 @@
 //! trust::new_tent(&mut lab, &tent)?;
 //! let trusted = |vault: &mut Vault, card: &gapvault_core::formats::card::Card, grant| {
 //!     // People compare this fingerprint by another way than the one the card came.
-//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &tent, grant)
+//!     let role = trust::Trust::Tent(tent.clone(), grant);
+//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &role)
 //! };
 //! trusted(&mut lab, &cluster_card, Grant::Member)?;
 //! trusted(&mut cluster, &lab_card, Grant::Exporter)?;
@@ -69,7 +72,8 @@
 //!         post_quantum: false,
 //!     },
 //! };
-//! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
+//! let key = sign::own_key(&lab)?;
+//! export::export(&mut lab, &request, &*key, &export::NoChanger, &Silent)?;
 //!
 //! // The cluster imports what it finds there (several media may be in together), and checks it out.
 //! for found in bundle::gather(&[stick])? {
@@ -91,20 +95,26 @@ pub mod export;
 mod fs;
 mod held;
 pub mod import;
+pub mod keys;
 mod lane;
 pub mod list;
 pub mod media;
 mod numbers;
 pub mod observe;
 pub mod pending;
+pub mod policy;
 mod pool;
 mod random;
+pub mod rekey;
 pub mod repair;
 pub mod sign;
 pub mod trust;
+pub mod unlock;
 pub mod vault;
 pub mod verify;
+mod wraps;
 
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};
+pub use wraps::WrapError;

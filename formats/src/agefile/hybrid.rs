@@ -8,8 +8,7 @@ use super::Suite;
 use crate::low_order;
 use age::secrecy::ExposeSecret;
 use age_core::format::{FileKey, Stanza};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64ct::{Base64Unpadded, Encoding};
 use bech32::{FromBase32, ToBase32, Variant};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
@@ -90,7 +89,7 @@ impl age::Recipient for Recipient {
             b"",
         );
         let (share, body) = sealed.map_err(|e| age::EncryptError::Io(std::io::Error::other(e)))?;
-        let args = vec![STANDARD_NO_PAD.encode(share.to_bytes())];
+        let args = vec![Base64Unpadded::encode_string(&share.to_bytes())];
         let stanza = Stanza { tag: Suite::PostQuantum.stanza().to_owned(), args, body };
         Ok((vec![stanza], HashSet::from([LABEL.to_owned()])))
     }
@@ -209,9 +208,9 @@ mod tests {
         assert!(refused(&|stanza| stanza.body.truncate(31)));
         assert!(refused(&|stanza| stanza.body.push(0)));
         assert!(refused(&|stanza| {
-            let mut share = STANDARD_NO_PAD.decode(&stanza.args[0]).unwrap();
+            let mut share = Base64Unpadded::decode_vec(&stanza.args[0]).unwrap();
             share[1088..].fill(0);
-            stanza.args[0] = STANDARD_NO_PAD.encode(share);
+            stanza.args[0] = Base64Unpadded::encode_string(&share);
         }));
     }
 }

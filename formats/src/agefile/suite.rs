@@ -2,8 +2,7 @@
 
 use super::AgeError;
 use crate::{limits, low_order};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64ct::{Base64Unpadded, Encoding};
 use std::fmt;
 
 /// Who a bundle's files are sealed to, and how. One suite per bundle, never mixed.
@@ -84,5 +83,5 @@ impl fmt::Display for Suite {
 /// What base64 stands for, if it is the one spelling of that many bytes.
 fn canonical(text: &str, bytes: usize) -> Option<Vec<u8>> {
     let fits = text.len() == (4 * bytes).div_ceil(3);
-    fits.then(|| STANDARD_NO_PAD.decode(text).ok()).flatten()
+    fits.then(|| Base64Unpadded::decode_vec(text).ok()).flatten()
 }

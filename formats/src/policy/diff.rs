@@ -2,7 +2,7 @@
 
 use super::{Approvals, ContentRules, Grant, Person, Policy, Revocation, Root, Site, Tent};
 use crate::ids::{BundleId, CardFingerprint, KeyFingerprint};
-use crate::names::{PersonName, SiteName, TentName};
+use crate::names::{PersonName, SiteName, TentName, shorten};
 use crate::sshsig::{PublicKey, Touch};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +108,8 @@ pub enum SiteChange {
     Card(Turn<CardFingerprint>),
     /// The recipient is another.
     Recipient(Turn<String>),
-    /// The post-quantum recipient is another.
-    RecipientPq,
+    /// The recipient of the suite `age-pq` is another; both are shortened.
+    RecipientPq(Turn<String>),
     /// The label key is another.
     LabelKey,
 }
@@ -289,7 +289,8 @@ fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
             let recipient = turn(&before.recipient.to_string(), &recipient.to_string());
             changes.extend(recipient.map(SiteChange::Recipient));
             if before.recipient_pq != *recipient_pq {
-                changes.push(SiteChange::RecipientPq);
+                let [before, after] = [&before.recipient_pq, recipient_pq].map(|key| shorten(&key.to_string()));
+                changes.push(SiteChange::RecipientPq(Turn { before, after }));
             }
             if before.label_key != *label_key {
                 changes.push(SiteChange::LabelKey);

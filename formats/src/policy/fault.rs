@@ -181,14 +181,6 @@ pub enum Fault {
         /// Which has it too.
         second: SiteName,
     },
-    /// What is sealed for one of two sites in the suite age-pq, the other opens.
-    #[error("two sites have one post-quantum recipient: {first} and {second}")]
-    TwoOfOneRecipientPq {
-        /// Which has it first.
-        first: SiteName,
-        /// Which has it too.
-        second: SiteName,
-    },
     /// The tags of two sites would be one.
     #[error("two sites have one label key: {first} and {second}")]
     TwoOfOneLabelKey {

@@ -135,7 +135,7 @@ fn remove<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::*;
-    use crate::agefile::Identity;
+    use crate::agefile::{Identity, Suite};
     use crate::card::Card;
     use crate::sshsig::SigningKey;
 

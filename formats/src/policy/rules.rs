@@ -122,7 +122,7 @@ fn check_sites(policy: &Policy, known: &Known<'_>) -> Check {
         }
         if let Some(first) = recipients.insert(site.recipient_pq.to_string(), &site.name) {
             let (first, second) = (first.clone(), site.name.clone());
-            return Err((spot.field("recipient_pq"), Fault::TwoOfOneRecipientPq { first, second }));
+            return Err((spot.field("recipient_pq"), Fault::TwoOfOneRecipient { first, second }));
         }
         // A card that copies another's label key would make the tags of two sites one.
         if let Some(first) = label_keys.insert(site.label_key.expose_hex().to_string(), &site.name) {

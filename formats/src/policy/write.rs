@@ -127,6 +127,7 @@ impl Out {
         self.text("card", card);
         self.text("label_key", label_key.expose_hex().as_str());
         self.text("recipient", recipient);
+        // The last, because it is long.
         self.text("recipient_pq", recipient_pq);
     }
 

@@ -6,11 +6,16 @@ pub(crate) mod completions;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod media;
 pub(crate) mod pending;
+pub(crate) mod policy;
+pub(crate) mod recovery;
+pub(crate) mod rekey;
 pub(crate) mod repair;
+pub(crate) mod revoke;
 pub(crate) mod show;
 pub(crate) mod tent;
 pub(crate) mod trust;
@@ -18,6 +23,8 @@ pub(crate) mod untrust;
 pub(crate) mod verify;
 
 mod brought;
+mod change;
+pub(crate) mod key;
 mod medium;
 
 use crate::cli::{Cli, Command};
@@ -33,6 +40,8 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Tent(args) => tent::run(&args, &global, ui),
         Command::Trust(args) => trust::run(&args, &global, ui),
         Command::Untrust(args) => untrust::run(&args, &global, ui),
+        Command::Policy(args) => policy::run(&args, &global, ui),
+        Command::Revoke(args) => revoke::run(&args, &global, ui),
         Command::Media(args) => media::run(&args, ui),
         Command::Export(args) => export::run(*args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
@@ -43,6 +52,9 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Show(args) => show::run(&args, &global, ui),
         Command::Checkout(args) => checkout::run(&args, &global, ui),
         Command::Log(args) => log::run(&args, &global, ui),
+        Command::Keys(args) => keys::run(args, &global, ui),
+        Command::Recovery(args) => recovery::run(args, &global, ui),
+        Command::Rekey(args) => rekey::run(args, &global, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
 }

@@ -6,10 +6,12 @@ use crate::error::{Explain, FsError, Kind, explain};
 use crate::held::HeldError;
 use crate::media::ProbeError;
 use crate::observe::Observer;
+use crate::sign::SignError;
 use crate::vault::VaultError;
+use crate::wraps::WrapError;
 use gapvault_formats::agefile::{AgeError, Suite};
 use gapvault_formats::catalogue::{CatalogueError, Role};
-use gapvault_formats::ids::{BundleId, MediumDigest};
+use gapvault_formats::ids::{BundleId, KeyFingerprint, MediumDigest};
 use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
 use gapvault_formats::names::{ArtifactRef, Label, NameError, PersonName, TentName, VolumeName};
@@ -150,9 +152,22 @@ pub enum ExportError {
         /// The paths and options that it was begun with, as they are typed.
         begun: String,
     },
+    /// It was begun with a tent key that was renewed since.
+    #[error("export {label} of {artifact} is not finished, and the key of tent {tent} was renewed since it was begun")]
+    TentKeyRenewed {
+        /// Which export.
+        label: Label,
+        /// What it is of.
+        artifact: ArtifactRef,
+        /// The tent.
+        tent: TentName,
+    },
     /// A chunk is not coded as it was when the export began.
     #[error("this version of gapvault codes the content in another way than the one that began the export")]
     OtherCoding,
+    /// What opens it could not be sealed anew.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
     /// It broke off, and can go on.
     #[error("{error}; {kept} written packs are kept")]
     Unfinished {
@@ -212,6 +227,37 @@ pub enum ExportError {
         /// For which tent.
         tent: TentName,
     },
+    /// The policy gives the key to nobody.
+    #[error("the policy gives key {key} to no person")]
+    UnknownKey {
+        /// Which key.
+        key: KeyFingerprint,
+    },
+    /// The policy revokes the key.
+    #[error("the policy revokes key {key} of {person}")]
+    RevokedKey {
+        /// Which key.
+        key: KeyFingerprint,
+        /// Whose it is.
+        person: PersonName,
+    },
+    /// The tent wants to see that a security key was touched, or knew its person.
+    #[error("tent {tent} asks for signatures by security keys that show more of the person than this one")]
+    NotShown {
+        /// Which tent.
+        tent: TentName,
+    },
+    /// A seal can be superseded with its exporter's key only.
+    #[error("it was sealed with key {expected}, not with {actual}")]
+    OtherKey {
+        /// The key that was named.
+        actual: KeyFingerprint,
+        /// The exporter's.
+        expected: KeyFingerprint,
+    },
+    /// The key did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// Nobody elsewhere could read it.
     #[error("tent {tent} has no member or auditor at another site")]
     NoDestination {
@@ -334,7 +380,7 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
-explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
+explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
     Self::TooSmall { .. } | Self::TooSmallAlone { .. } => (Medium, Some("add a medium with another --to, have several put in one after the other (`--volume-size`), or start all the same with --overcommit: content mostly gets smaller")),
@@ -345,6 +391,7 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
     Self::NotSpare => (Usage, Some("`--parity` works with one medium and with media that are swapped")),
     Self::SourceChanged { .. } => (Other, Some("put it back as it was, its time of modification too, or begin anew with --restart")),
     Self::OtherUnfinished { .. } => (Usage, Some("finish it with the command that began it, or give it up with --restart")),
+    Self::TentKeyRenewed { .. } => (Refused, Some("give it up and begin anew with --restart")),
     Self::OtherCoding => (Other, Some("go on with that version, or begin anew with --restart")),
     Self::Unfinished { error, .. } => (error.kind(), match **error {
         Self::Full => Some("the same command with one more --to goes on where this one stopped"),
@@ -356,6 +403,10 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
     Self::NoVolume { .. } => (Usage, None),
     Self::NoTent { .. } => (Refused, Some("`gapvault tent new TENT` makes one")),
     Self::NotAnExporter { .. } => (Refused, Some("`gapvault tent new TENT` in this vault makes its own person an exporter")),
+    Self::UnknownKey { .. } => (Refused, Some("name the key of a person in the policy (`--key`), or have this one added to it")),
+    Self::RevokedKey { .. } => (Refused, Some("sign with another key (`--key`)")),
+    Self::NotShown { .. } => (Refused, Some("sign with a security key (`--key`) that asks for a touch, or for its fingerprint or PIN where the tent wants that (`ssh-keygen -O verify-required`)")),
+    Self::OtherKey { .. } => (Refused, Some("name the key that sealed it (`--key`)")),
     Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
     Self::TooManyDestinations { .. } => (Usage, None),
     Self::TooManyReaders { .. } => (Usage, Some("make another tent for some of them; post-quantum recipients take more room in a header than others")),

@@ -15,6 +15,7 @@ use gapvault_formats::agefile::Suite;
 use gapvault_formats::ids::{JournalKey, MediumDigest, Nonce, TentKeyPin};
 use gapvault_formats::names::{ArtifactRef, Label, TentName};
 use gapvault_formats::seal::{Group, Subject};
+use gapvault_formats::sshsig::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -35,6 +36,8 @@ const TAG: usize = 16;
 pub(super) struct Begin {
     pub(super) artifact: ArtifactRef,
     pub(super) tent: TentName,
+    /// The exporter's key, which is named on every volume; `None` for the vault's own.
+    pub(super) key: Option<PublicKey>,
     /// As they were named, made absolute.
     pub(super) paths: Vec<PathBuf>,
     pub(super) follow_links: bool,
@@ -326,7 +329,7 @@ pub(super) fn labels(vault: &Vault) -> Result<Vec<Label>, ExportError> {
     Ok(labels)
 }
 
-/// The key of the journal of an export of `tent`; `None` if the vault has no key for that.
-pub(super) fn key(vault: &Vault, tent: &TentName, label: &Label) -> Result<Option<JournalKey>, VaultError> {
-    Ok(vault.pinned_tent_key(tent)?.map(|key| key.journal_key(label)))
+/// The keys that the journal of an export of `tent` may have, one for each key of the tent; the latest first.
+pub(super) fn keys(vault: &Vault, tent: &TentName, label: &Label) -> Result<Vec<JournalKey>, VaultError> {
+    Ok(vault.tent_keys(tent)?.iter().map(|key| key.journal_key(label)).collect())
 }

@@ -100,12 +100,12 @@ pub(super) fn newest(vault: &Vault, bundle: BundleId) -> BundleId {
 /// Puts what describes a bundle on a medium, and its seal.
 pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> Result<(), ExportError> {
     let copy = vault.bundle_path(bundle);
-    let exported = exported_as(vault, bundle);
-    let label = exported.map(|exported| &exported.label);
-    let label = label.ok_or(ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" })?;
+    let not_made = ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" };
+    let exported = exported_as(vault, bundle).ok_or(not_made)?;
+    let key = exported.key.fingerprint();
     let suite = stored_seal(vault, bundle)?.predicate().suite;
-    describe_on(&mut target, &copy, &recover::text(label, &vault.card().key.fingerprint(), suite))?;
-    let name = format!("{SEAL_NAME}.{}.sig", vault.card().key.fingerprint());
+    describe_on(&mut target, &copy, &recover::text(&exported.label, &key, suite))?;
+    let name = format!("{SEAL_NAME}.{key}.sig");
     let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
     target.signature(&name, &read(&name)?)?;
     target.seal(&read(SEAL_NAME)?)

@@ -5,11 +5,14 @@ use super::journal::State;
 use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
 use super::source::{Source, walk};
-use super::{ExportError, ExportRequest, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished};
+use super::{
+    ExportError, ExportRequest, Exporter, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished,
+};
 use crate::error::FsError;
 use crate::export::pack::FullPack;
 use crate::media::{Depth, LargestFile, Probe, probe};
 use crate::observe::{Event, Observer, Phase};
+use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::agefile::Suite;
 use gapvault_formats::catalogue::{Role, Totals};
@@ -79,6 +82,8 @@ pub struct GoesOn {
 /// An export that can begin.
 pub struct Prepared<'a> {
     pub(super) request: &'a ExportRequest,
+    pub(super) signer: &'a dyn Signer,
+    pub(super) exporter: Exporter,
     pub(super) source: Source,
     pub(super) shape: shape::Shape,
     pub(super) sizes: Sizes,
@@ -100,13 +105,15 @@ impl Prepared<'_> {
     }
 }
 
-/// Looks at everything that an export needs, and tries the media with little files.
+/// Looks at everything that an export needs, and tries the media with little files. Nothing is asked of `signer` but its
+/// public key.
 pub fn prepare<'a>(
     vault: &Vault,
     request: &'a ExportRequest,
+    signer: &'a dyn Signer,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
-    let suite = check_policy(vault, request)?;
+    let (exporter, suite) = check_policy(vault, request, signer)?;
     check_options(request)?;
     let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
     let paths = request.media.paths();
@@ -137,7 +144,7 @@ pub fn prepare<'a>(
     if most.div_ceil(pack_size) > limits::PACKS {
         return Err(ExportError::TooLarge { bytes: source.bytes, pack_size });
     }
-    let same = same(request, suite)?;
+    let same = same(vault, request, &exporter, suite)?;
     let (unfinished, given_up) = if request.options.restart {
         (None, of_artifact(vault, request)?)
     } else {
@@ -169,6 +176,8 @@ pub fn prepare<'a>(
             goes_on: None,
         },
         request,
+        signer,
+        exporter,
         source,
         shape,
         sizes,
@@ -295,14 +304,11 @@ impl Prepared<'_> {
     }
 }
 
-/// Whether the policy allows it, and in which suite.
-fn check_policy(vault: &Vault, request: &ExportRequest) -> Result<Suite, ExportError> {
+/// Whether the policy allows it, whose export it is, and in which suite.
+fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> Result<(Exporter, Suite), ExportError> {
     let (policy, name) = (vault.policy(), &request.tent);
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
-    let person = &vault.card().person;
-    if !tent.exporters.contains(person) {
-        return Err(ExportError::NotAnExporter { person: person.clone(), tent: name.clone() });
-    }
+    let exporter = Exporter::find(vault, signer, tent)?;
     let sites: Vec<_> = tent.members.iter().chain(&tent.auditors).collect();
     if sites.iter().all(|site| **site == vault.card().site) {
         return Err(ExportError::NoDestination { tent: name.clone() });
@@ -319,7 +325,7 @@ fn check_policy(vault: &Vault, request: &ExportRequest) -> Result<Suite, ExportE
             return Err(ExportError::TooManyReaders { tent: name.clone(), role, suite, most });
         }
     }
-    Ok(suite)
+    Ok((exporter, suite))
 }
 
 fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
@@ -338,11 +344,12 @@ fn check_options(request: &ExportRequest) -> Result<(), ExportError> {
     }
 }
 
-fn same(request: &ExportRequest, suite: Suite) -> Result<Same, ExportError> {
+fn same(vault: &Vault, request: &ExportRequest, exporter: &Exporter, suite: Suite) -> Result<Same, ExportError> {
     let absolute = |path: &PathBuf| path.canonicalize().map_err(FsError::at("can't find", path));
     Ok(Same {
         artifact: request.artifact.clone(),
         tent: request.tent.clone(),
+        key: (exporter.key != vault.card().key).then(|| exporter.key.clone()),
         paths: request.paths.iter().map(absolute).collect::<Result<_, _>>()?,
         follow_links: request.options.follow_links,
         pack_size: request.options.pack_size,
@@ -370,6 +377,11 @@ fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfini
             let begun = Same::of(&state.begin).to_string();
             let (label, artifact) = (state.begin.label, state.begin.artifact);
             return Err(ExportError::OtherUnfinished { label, artifact, begun });
+        }
+        // Its index would carry a key that was renewed because somebody should not have it any more.
+        if vault.pins(&same.tent).next().is_some_and(|pin| pin != state.begin.tent_key) {
+            let (label, artifact) = (state.begin.label, state.begin.artifact);
+            return Err(ExportError::TentKeyRenewed { label, artifact, tent: same.tent.clone() });
         }
         found = Some(state);
     }

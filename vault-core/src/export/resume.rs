@@ -14,6 +14,7 @@ use gapvault_formats::agefile::Suite;
 use gapvault_formats::custody;
 use gapvault_formats::names::Label;
 use gapvault_formats::names::{ArtifactRef, TentName};
+use gapvault_formats::sshsig::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ use std::path::PathBuf;
 pub(super) struct Same {
     pub(super) artifact: ArtifactRef,
     pub(super) tent: TentName,
+    /// The exporter's key; `None` for the vault's own.
+    pub(super) key: Option<PublicKey>,
     pub(super) paths: Vec<PathBuf>,
     pub(super) follow_links: bool,
     pub(super) pack_size: u64,
@@ -44,6 +47,9 @@ impl std::fmt::Display for Same {
             Parity::SpareVolume => f.write_str(" --spare-volumes 1")?,
         }
         f.write_str(if self.suite == Suite::PostQuantum { " --post-quantum" } else { "" })?;
+        if let Some(key) = &self.key {
+            write!(f, " --key FILE (with key {})", key.fingerprint())?;
+        }
         f.write_str(if self.follow_links { " --follow-links" } else { "" })?;
         f.write_str(if self.swapped { " --volume-size …" } else { "" })
     }
@@ -54,6 +60,7 @@ impl Same {
         Self {
             artifact: begin.artifact.clone(),
             tent: begin.tent.clone(),
+            key: begin.key.clone(),
             paths: begin.paths.clone(),
             follow_links: begin.follow_links,
             pack_size: begin.pack_size,
@@ -94,8 +101,13 @@ pub(super) fn state(vault: &Vault, label: &Label) -> Result<Option<State>, Expor
         custody::Event::ExportBegun(begun) if begun.label == *label => Some(&begun.tent),
         _ => None,
     });
-    let key = tent.map(|tent| journal::key(vault, tent, label)).transpose()?.flatten();
-    key.map_or(Ok(None), |key| journal::read(vault, &key, label))
+    let keys = tent.map_or_else(|| Ok(Vec::new()), |tent| journal::keys(vault, tent, label))?;
+    for key in keys {
+        if let Some(state) = journal::read(vault, &key, label)? {
+            return Ok(Some(state));
+        }
+    }
+    Ok(None)
 }
 
 impl Unfinished {
@@ -121,8 +133,8 @@ impl Unfinished {
 
     /// Its journal, to be gone on with.
     pub(super) fn journal(&self, vault: &Vault) -> Result<Journal, ExportError> {
-        let Begin { tent, label, .. } = &self.begin;
-        let key = journal::key(vault, tent, label)?.ok_or(ExportError::OtherCoding)?;
+        let Begin { tent, label, tent_key, .. } = &self.begin;
+        let key = vault.load_tent_key(tent, tent_key)?.journal_key(label);
         Journal::go_on(vault, key, label, self.end)
     }
 

@@ -13,6 +13,7 @@ use super::source::Source;
 use super::target::{Target, bundle_path, is_mount_point};
 use super::volumes::{Volumes, volume_name};
 use super::{ExportError, Figures, Interruption, Outcome, Plan, Proof, Spanning, Written, describe, pipeline::Content};
+use crate::bundle::with_any;
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Vault, random};
 use gapvault_formats::agefile::{Identity, OpenReader, SealWriter, Suite};
@@ -90,9 +91,6 @@ impl Prepared<'_> {
         let tent_key = vault.tent_key(&self.request.tent)?;
         let (number, label, nonce, identity, shape) = match unfinished {
             Some(Unfinished { begin, .. }) => {
-                if begin.tent_key != tent_key.pin() {
-                    return Err(ExportError::OtherCoding);
-                }
                 let shape = super::shape::Shape { lanes: begin.lanes, ..self.shape };
                 (begin.number, begin.label.clone(), begin.nonce, open_identity(vault, begin)?, shape)
             }
@@ -104,6 +102,7 @@ impl Prepared<'_> {
         };
         Ok(Plan {
             request: self.request,
+            exporter: &self.exporter,
             readers: sites.iter().map(|(site, role)| reader(site, *role, suite)).collect(),
             sites: sites.into_iter().map(|(site, _)| site).collect(),
             suite,
@@ -132,7 +131,7 @@ impl Prepared<'_> {
             Some(unfinished) => unfinished.begin.mounted.clone(),
             None => self.request.media.paths().iter().filter(|path| is_mount_point(path)).cloned().collect(),
         };
-        let terms = self.terms(vault, plan, mounted);
+        let terms = self.terms(plan, mounted);
         let (journal, rows, packs, mut begun) = self.begin(vault, plan, unfinished, &terms, (changer, observer))?;
         let lost = std::mem::take(&mut begun.lost);
         let kept_before = begun.kept.len() as u64;
@@ -165,10 +164,10 @@ impl Prepared<'_> {
         Ok(content)
     }
 
-    fn terms(&self, vault: &Vault, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Terms {
+    fn terms(&self, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Terms {
         Terms {
             label: plan.label.clone(),
-            exporter: vault.card().key.fingerprint(),
+            exporter: plan.exporter.key.fingerprint(),
             suite: plan.suite,
             spanning: self.spanning,
             sizes: self.sizes,
@@ -242,6 +241,7 @@ impl Prepared<'_> {
         Ok(Begin {
             artifact: self.same.artifact.clone(),
             tent: self.same.tent.clone(),
+            key: self.same.key.clone(),
             paths: self.same.paths.clone(),
             follow_links: self.same.follow_links,
             pack_size: self.same.pack_size,
@@ -267,9 +267,11 @@ impl Prepared<'_> {
     ) -> Result<Outcome, ExportError> {
         let count = packs.len() as u64;
         let staging = vault.stage(plan.label.as_str())?;
-        let described =
-            describe::describe(vault, plan, (&self.source, content), staging.path(), &mut targets, (&done, packs));
-        let described = match described.and_then(|d| observer.interruption().map(|()| d)) {
+        let what = (&self.source, content);
+        let signing = (self.signer, observer);
+        let described = describe::describe(vault, plan, what, staging.path(), &mut targets, (&done, packs), signing);
+        let wrapped = described.and_then(|d| plan.wrap(vault, &d, staging.path()).map(|()| d));
+        let described = match wrapped.and_then(|d| observer.interruption().map(|()| d)) {
             Ok(described) => described,
             Err(error) => {
                 staging.discard()?;
@@ -287,6 +289,8 @@ impl Prepared<'_> {
             number: plan.number,
             created: plan.created,
             expires: plan.expires,
+            exporter: plan.exporter.person.clone(),
+            key: plan.exporter.key.clone(),
             destinations,
             artifacts: vec![moved],
             size: described.size,
@@ -360,7 +364,8 @@ pub(super) fn worse(one: Proof, other: Proof) -> Proof {
 
 /// The bundle's identity, as an export's journal keeps it.
 pub(super) fn open_identity(vault: &Vault, begin: &Begin) -> Result<Identity, ExportError> {
-    let mut opened = OpenReader::new(begin.identity.as_slice(), vault.identities().of(begin.suite), 1)?;
+    let own = vault.age_identities(begin.suite)?;
+    let mut opened = with_any(own, |own| OpenReader::new(begin.identity.as_slice(), own, 1))?;
     let mut secret = Zeroizing::new(String::new());
     let folder = journal::folder(vault);
     opened.read_to_string(&mut secret).map_err(crate::error::FsError::at("can't open a journal in", &folder))?;

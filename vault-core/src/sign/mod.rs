@@ -10,14 +10,14 @@ mod keygen;
 mod open;
 
 pub use error::SignError;
-pub use open::open_key;
+pub use open::{open_key, read_public_key};
 
 use crate::vault::Vault;
 use file::FileKey;
 use gapvault_formats::sshsig::{Namespace, PublicKey};
 
 /// A key that signs.
-pub trait Signer {
+pub trait Signer: Send + Sync {
     /// Its public half.
     fn public(&self) -> &PublicKey;
 

@@ -5,7 +5,10 @@
 //!   card.toml                   the site's public keys, as they are carried across
 //!   secrets/age.key, age-pq.key, ssh.key   the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
-//!   policy/000001.toml, .sig    every policy that was in force, each signed
+//!   policy/000001.toml          every policy that was in force,
+//!   policy/000001.toml.<key>.sig    with the signatures that put it there
+//!   policy.toml                 the working copy: the policy in force, or one that is proposed
+//!   policy.toml.<key>.sig       signatures over what is proposed
 //!   log/entries.jsonl           the custody log
 //!   log/checkpoint              its signed head: the commit point of everything else
 //!   bundles/<bundle id>/        bundles that the log admitted or made
@@ -13,29 +16,38 @@
 //!   lock                        held by whoever changes the vault
 //! ```
 
+mod card;
 mod identity;
+mod keyring;
 mod log;
-mod policies;
+pub(crate) mod policies;
+mod renew;
 mod store;
 mod tents;
 
+pub use policies::beside::{Beside, FaultKind, GoodSignature, SignatureFault};
+
 pub(crate) use identity::Identities;
+pub(crate) use keyring::{parse as parse_identities, path as identities_path, to_text as identities_to_text};
+pub(crate) use policies::InForce;
 pub(crate) use store::{Held, Incoming};
 
 use crate::clock::Clock;
 use crate::error::{FsError, explain};
 use crate::fs::{create_folder, remove_tree, rename_new, sync_folder, write_new};
+use crate::unlock::{Ask, Nobody, UnlockError};
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::custody::{Entry, Event, LogError};
 use gapvault_formats::ids::{CardFingerprint, LabelKey, PolicyDigest};
-use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName};
+use gapvault_formats::policy::root::RootError;
 use gapvault_formats::policy::{Policy, PolicyError};
-use gapvault_formats::sshsig::SshError;
+use gapvault_formats::sshsig::{Namespace, Shown, SshError};
 use rustix::fs::FlockOperation;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Whether a vault is opened to look or to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +65,9 @@ pub struct Vault {
     clock: Clock,
     card: Card,
     identities: Identities,
-    policy: Policy,
+    in_force: InForce,
     log: log::Log,
+    ask: Arc<dyn Ask>,
     // Held for its lock.
     _lock: Option<File>,
 }
@@ -133,13 +146,19 @@ pub enum VaultError {
         /// Its epoch in the log.
         epoch: u64,
     },
-    /// The policy file is not signed by a root person.
-    #[error("{} is not signed by a root person of the policy: {fault}", path.display())]
-    PolicySignature {
+    /// The policy file is not signed by enough root persons.
+    #[error("{} is not signed by enough root persons of the policy: {fault}", path.display())]
+    PolicySignatures {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with its signature.
-        fault: SshError,
+        /// Who is missing.
+        fault: RootError,
+    },
+    /// There is something else where people edit the policy.
+    #[error("{} is no regular file of at most {} bytes", path.display(), limits::POLICY_BYTES)]
+    WorkingCopy {
+        /// Where.
+        path: PathBuf,
     },
     /// The policy is not one, or a change to it is refused.
     #[error(transparent)]
@@ -147,19 +166,23 @@ pub enum VaultError {
     /// A key could not be made or used.
     #[error("can't make or use a key: {0}")]
     Key(#[from] SshError),
+    /// Its identities are protected and were not opened, or not protected anew.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
     /// The system gave no random bytes.
     #[error("can't get random bytes: {0}")]
     Random(rustix::io::Errno),
 }
 
-explain!(VaultError, pass: [Fs], {
+explain!(VaultError, pass: [Fs, Unlock], {
     Self::Exists { .. } => (Usage, Some("name a folder that does not exist yet")),
     Self::NotAVault { .. } => (Usage, Some("make one with `gapvault init DIR --site NAME`, or name another with --vault")),
     Self::Locked { .. } => (Other, Some("wait until it is done, then try again")),
     Self::Missing { .. } | Self::Card(_) | Self::OtherCard { .. } | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
     Self::Log(_) => (Damaged, Some("compare with a backup of the vault; nothing was changed by this command")),
     Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
-    Self::PolicySignature { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
+    Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
+    Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
 });
@@ -190,7 +213,7 @@ impl Vault {
             create_folder(&root.join(folder), 0o700)?;
         }
         write_new(&root.join("lock"), b"", 0o600)?;
-        let identities = Identities::create(&root.join("secrets"))?;
+        let identities = identity::New::create(root)?;
         let card = Card {
             site: site.clone(),
             person,
@@ -203,9 +226,13 @@ impl Vault {
         let mut log = log::Log::create(&root.join("log"), &identities.ssh)?;
         log.append(clock.now(), Event::Init { site, card: card.fingerprint() }, &identities.ssh)?;
         let policy = Policy::first(&card);
-        let digest = policies::store(&root.join("policy"), &policy, &identities.ssh)?;
-        let change = "the first: nothing is allowed".to_owned();
-        let signed = policy.root.persons.clone();
+        let bytes = policy.to_text()?.into_bytes();
+        let signature = identities.ssh.sign(Namespace::Policy, &bytes)?;
+        let signature = GoodSignature { key: card.key, shown: Shown::default(), armoured: signature };
+        policies::store(root, policy.epoch, &bytes, &[signature])?;
+        write_new(&root.join(policies::WORKING_COPY), &bytes, 0o600)?;
+        let (digest, change) = (PolicyDigest::of(&bytes), "the first: nothing is allowed".to_owned());
+        let signed = policy.root.persons;
         log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest, change, signed }, &identities.ssh)?;
         for folder in ["secrets/tents", "secrets", "policy", "log", "bundles", ""] {
             sync_folder(&root.join(folder))?;
@@ -215,35 +242,30 @@ impl Vault {
 
     /// Opens the vault in `root`: checks its log from the first entry on, then the policy that the log names.
     pub fn open(root: &Path, access: Access, clock: Clock) -> Result<Self, VaultError> {
-        let bytes = match File::open(root.join("card.toml")) {
-            Ok(file) => {
-                let mut bytes = Vec::new();
-                let read = file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes);
-                read.map_err(FsError::at("can't read", &root.join("card.toml")))?;
-                bytes
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(FsError::at("can't open", &root.join("card.toml"))(e).into());
-            }
-            Err(_) => return Err(VaultError::NotAVault { path: root.to_owned() }),
-        };
+        Self::open_as(root, access, clock, true)
+    }
+
+    /// Opens a vault for changing whose age identities are lost.
+    pub(crate) fn open_lost(root: &Path, clock: Clock) -> Result<Self, VaultError> {
+        Self::open_as(root, Access::Write, clock, false)
+    }
+
+    fn open_as(root: &Path, access: Access, clock: Clock, age: bool) -> Result<Self, VaultError> {
+        let card = card::read(root)?;
         let lock = match access {
             Access::Read => None,
             Access::Write => Some(lock(root)?),
         };
-        let card = Card::parse(&bytes)?;
-        let identities = Identities::load(&root.join("secrets"), &card)?;
+        let card = Card::parse(&card)?;
+        let identities = Identities::load(root, &card, age)?;
         let log = log::Log::open(&root.join("log"), &card.key)?;
-        // Site and label key decide which bundles are for this vault; nothing but the log vouches for them.
-        if let Some(Event::Init { card: expected, .. }) = log.entries().first().map(|entry| &entry.event)
-            && *expected != card.fingerprint()
-        {
-            return Err(VaultError::OtherCard { actual: card.fingerprint(), expected: *expected });
-        }
-        let policy = policies::load(&root.join("policy"), log.entries())?;
-        let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
+        let card = card::settle(root, card, log.entries(), access)?;
+        let in_force = policies::load(root, log.entries())?;
+        let ask = Arc::new(Nobody);
+        let vault = Self { root: root.to_owned(), clock, card, identities, in_force, log, ask, _lock: lock };
         if access == Access::Write {
             vault.clear_leftovers()?;
+            vault.refresh_working_copy()?;
         }
         Ok(vault)
     }
@@ -263,7 +285,12 @@ impl Vault {
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.in_force.policy
+    }
+
+    /// The policy in force with its bytes.
+    pub(crate) fn in_force(&self) -> &InForce {
+        &self.in_force
     }
 
     /// The custody log, checked from its first entry to its checkpoint.
@@ -282,19 +309,43 @@ impl Vault {
         &self.identities
     }
 
+    /// Lets `ask` be asked for what opens the vault's identities, when one is needed.
+    #[must_use]
+    pub fn asking(self, ask: Arc<dyn Ask>) -> Self {
+        Self { ask, ..self }
+    }
+
+    /// The identities that open what is sealed to this site in a suite, the newest first. Opens their file the first
+    /// time.
+    pub(crate) fn age_identities(&self, suite: Suite) -> Result<&[Identity], VaultError> {
+        let (ring, other) = self.identities.rings(suite);
+        ring.open(&self.card, other.lock(), &*self.ask)
+    }
+
     /// Appends to the log. When this returns, the event has happened.
     pub(crate) fn record(&mut self, event: Event) -> Result<(), VaultError> {
         self.log.append(self.clock.now(), event, &self.identities.ssh)
     }
 
-    /// Puts `policy` in force, one epoch after the current one; the log says in words what `change` it makes.
-    pub(crate) fn apply(&mut self, mut policy: Policy, change: String) -> Result<(), VaultError> {
-        policy.epoch = self.policy.epoch + 1;
-        let digest = policies::store(&self.root.join("policy"), &policy, &self.identities.ssh)?;
-        let signed = vec![self.card.person.clone()];
-        self.record(Event::Policy { epoch: policy.epoch, digest, change, signed })?;
-        self.policy = policy;
-        Ok(())
+    /// Puts a policy in force whose signatures were judged; the log says in words what `change` it makes and whose
+    /// signatures counted. Then the working copy is the policy in force. A text that stood there is kept elsewhere if the
+    /// policy came from outside and not from it; where, is the answer.
+    pub(crate) fn put_in_force(
+        &mut self,
+        policy: InForce,
+        signatures: &[GoodSignature],
+        change: String,
+        signed: Vec<PersonName>,
+        is_outside: bool,
+    ) -> Result<Option<PathBuf>, VaultError> {
+        let (epoch, digest) = (policy.policy.epoch, policy.digest);
+        let other = is_outside && self.proposed()?.is_some_and(|bytes| bytes != policy.bytes);
+        policies::store(&self.root, epoch, &policy.bytes, signatures)?;
+        self.record(Event::Policy { epoch, digest, change, signed })?;
+        self.in_force = policy;
+        let kept = if other { Some(self.keep_working_copy()?) } else { None };
+        self.propose(&self.in_force.bytes)?;
+        Ok(kept)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::fs::{Folder, create_folder, remove_tree, rename_new, sync_folder};
 use gapvault_formats::custody::{Event, Exported, Imported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
+use gapvault_formats::names::Label;
 use gapvault_formats::seal::{SEAL_NAME, Seal};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -182,14 +183,19 @@ impl Vault {
             remove_tree(&staging)?;
             rename_new(&placed, &staging)?;
         }
-        Ok(())
+        crate::wraps::clear(self, &committed)?;
+        Ok(clear_parts(&["", "secrets", "secrets/tents"].map(|folder| self.root.join(folder)))?)
     }
 
-    /// Whether a bundle folder is one that an export of this vault left, by its seal; one without a seal is no import's.
+    /// Whether a bundle folder is one that an export of this vault left, by its seal's label; one without a seal is no
+    /// import's.
     fn made(&self, folder: &Path) -> bool {
         let seal = Folder::open(folder).ok().and_then(|f| f.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten());
         let seal = seal.and_then(|bytes| Seal::parse(&bytes).ok());
-        seal.is_none_or(|seal| seal.predicate().exporter == self.card.key)
+        let begun = |label: &Label| {
+            self.log().iter().any(|entry| matches!(&entry.event, Event::ExportBegun(begun) if begun.label == *label))
+        };
+        seal.is_none_or(|seal| begun(&seal.predicate().label))
     }
 
     fn shelf(&self) -> PathBuf {
@@ -199,6 +205,17 @@ impl Vault {
     fn bundles(&self) -> PathBuf {
         self.root.join("bundles")
     }
+}
+
+/// Removes files that a command was writing when it ended.
+fn clear_parts(folders: &[PathBuf]) -> Result<(), FsError> {
+    for folder in folders {
+        for name in names(folder)?.into_iter().filter(|name| name.ends_with(".part")) {
+            let path = folder.join(name);
+            std::fs::remove_file(&path).map_err(FsError::at("can't remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, FsError> {

@@ -21,7 +21,8 @@ pub(super) fn vectors() -> Kind {
 fn text() -> String {
     let (p256, ed25519) = (fixtures::public(fixtures::P256), fixtures::public(fixtures::ED25519));
     let [lab, cluster, auditor] = ["66", "33", "44"].map(|byte| byte.repeat(32));
-    let ([cluster_pq, auditor_pq], lab_pq) = (fixtures::recipients_pq(), fixtures::bundle_identity_pq().recipient());
+    let [cluster_pq, auditor_pq] = fixtures::recipients_pq();
+    let lab_pq = fixtures::bundle_identity_pq().recipient();
     format!(
         r#"format = 1
 epoch = 3
