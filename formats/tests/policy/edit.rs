@@ -243,6 +243,17 @@ fn other_spellings_of_a_policy_are_edited_too() {
     assert_eq!((policy.sites.len(), policy.persons.len(), policy.root.threshold), (4, 5, 2));
 }
 
+#[test]
+fn other_line_ends_are_no_obstacle() {
+    let text = commented().replace('\n', "\r\n");
+    let mut draft = Draft::open(&text).unwrap();
+    assert!(draft.root(&person("dora"), true).unwrap() && draft.root(&person("ana"), false).unwrap());
+    assert!(draft.begin_tent(&tent("borealis")));
+    let (_, policy) = draft.finish(8, time(), false).unwrap();
+    assert_eq!(policy.root.persons, ["ben", "chris", "dora"].map(person));
+    assert_eq!(policy.tents.len(), 2);
+}
+
 /// A change, and what it comes to.
 #[derive(Clone, Debug)]
 enum Step {

@@ -205,7 +205,7 @@ fn tents(kind: &mut Kind, good: &str) {
         rule(
             "destinations = [\"cluster\"]\napprovals = { k = 1, of = [\"cluster-operator\"], not_exporter = false }\n\
              signatures = \"any\"\nvalid_days = 30\npost_quantum = true\n[tent.content]\n\
-             allowed = [\"safetensors\", \"json\"]\nforbidden = [\"zip\"]\npickle = true\nfile_bytes = 1\nbundle_bytes = 2",
+             allowed = [\"safetensors\", \"json\"]\nforbidden = [\"zip\", \"7z\"]\npickle = true\nfile_bytes = 1\nbundle_bytes = 2",
         ),
     );
     kind.valid("approvals_in_a_table_of_their_own", rule("[tent.approvals]\nk = 1\nof = [\"cluster-operator\"]"));
