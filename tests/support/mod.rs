@@ -5,6 +5,7 @@ pub mod images;
 pub mod kill;
 pub mod policy;
 pub mod reseal;
+pub mod rules;
 pub mod siege;
 pub mod table;
 pub mod tools;

@@ -43,7 +43,9 @@ pub(crate) fn read(kind: &str, bytes: &[u8]) -> Outcome {
         "log" => log(bytes),
         "checkpoint" => checkpoint(bytes),
         "sshsig" => sshsig(bytes),
-        "age-header" => Header::read(bytes).and_then(|header| header.expect(1)).map(|()| None).map_err(say),
+        "age-header" => {
+            Header::read(bytes).and_then(|header| header.expect(header.suite, 1)).map(|()| None).map_err(say)
+        }
         "path" => path(bytes),
         "link" => link(bytes),
         "artifact" => text::<ArtifactRef>(bytes),

@@ -6,6 +6,7 @@ use super::supersede::are_one_bundle;
 use crate::error::explain;
 use crate::fs::Folder;
 use crate::vault::Vault;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::custody::{Event, Imported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
@@ -128,6 +129,14 @@ pub enum JudgeError {
         /// The clock.
         now: Time,
     },
+    /// Sealed to keys that the tent does not take.
+    #[error("it is sealed with the suite {actual}, and tent {tent} asks for {}", Suite::PostQuantum)]
+    NotPostQuantum {
+        /// Which tent.
+        tent: TentName,
+        /// What its seal says.
+        actual: Suite,
+    },
     /// Another bundle had this number.
     #[error("its number {number} from {person} in tent {tent} was used by bundle {other}, admitted before")]
     Replayed {
@@ -151,6 +160,7 @@ explain!(JudgeError, pass: [Seal], {
     Self::NotForUs { .. } => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
     Self::Expired { .. } => (Refused, Some("have it exported again")),
     Self::Future { .. } => (Refused, Some("check the clocks of this host and of the exporting one")),
+    Self::NotPostQuantum { .. } => (Refused, Some("have it exported again after the lab's policy asks for it too: `post_quantum = true` in the tent, or `gapvault export --post-quantum`")),
     Self::Replayed { .. } => (Refused, Some("two seals with one number mean that a vault was restored or a key stolen: ask the exporter")),
 });
 
@@ -189,6 +199,7 @@ pub(crate) fn judge(vault: &Vault, bundle: &Bundle, purpose: Purpose) -> Result<
     // What the log has admitted stays admitted: importing it again is no refusal, just nothing to do.
     if admitted.is_none() {
         expect_in_time(vault, &seal)?;
+        expect_suite(tent, &seal)?;
     }
     let rule = format!("tent {}: exporters {}", tent.name, join(&tent.exporters));
     let (exporter, epoch) = (person.name.clone(), policy.epoch);
@@ -263,6 +274,15 @@ fn expect_in_time(vault: &Vault, seal: &Seal) -> Result<(), JudgeError> {
     let floor = imports(vault).map(|i| i.created).max();
     let now = floor.map_or(clock, |floor| clock.max(floor));
     if now >= expires { Err(JudgeError::Expired { expires, now }) } else { Ok(()) }
+}
+
+/// What the seal says is held against the stanzas when the files are looked at.
+fn expect_suite(tent: &Tent, seal: &Seal) -> Result<(), JudgeError> {
+    let actual = seal.predicate().suite;
+    if !tent.post_quantum || actual == Suite::PostQuantum {
+        return Ok(());
+    }
+    Err(JudgeError::NotPostQuantum { tent: tent.name.clone(), actual })
 }
 
 fn imports(vault: &Vault) -> impl Iterator<Item = &Imported> {

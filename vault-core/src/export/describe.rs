@@ -11,11 +11,10 @@ use crate::fs::{Durable, write_replacing};
 use crate::observe::Observer;
 use crate::sign::Signer;
 use crate::vault::Vault;
-use gapvault_formats::agefile::{SealWriter, Suite};
+use gapvault_formats::agefile::SealWriter;
 use gapvault_formats::catalogue::{self, Artifact, CatalogueWriter, Record, Role};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::index::{self, IndexWriter, Run};
-use gapvault_formats::keys::Keys;
 use gapvault_formats::names::VolumeName;
 use gapvault_formats::seal::{BundleFile, Parity, Predicate, SEAL_NAME, Seal, Stanzas, StreamLayout, Subject, Volume};
 use gapvault_formats::table::TableWriter;
@@ -50,7 +49,7 @@ pub(super) fn describe(
 
     let mut subjects = packs;
     subjects.extend(volumes.iter().flat_map(|volume| volume.files.iter().cloned()));
-    let text = recover::text(&plan.label, &plan.exporter.key.fingerprint());
+    let text = recover::text(&plan.label, &plan.exporter.key.fingerprint(), plan.suite);
     // Those that were taken out have their lists already; the last ones are in.
     let (out, within) = volumes.split_at(volumes.len() - targets.len());
     debug_assert!(out.iter().all(|volume| volume.has_list()));
@@ -118,7 +117,7 @@ fn predicate(plan: &Plan<'_>, content: &Content, volumes: &[VolumeDone]) -> Resu
         expires: plan.expires,
         number: plan.number,
         destinations,
-        suite: Suite::X25519,
+        suite: plan.suite,
         stanzas: Stanzas { catalogue: count(Role::Auditor) + 1, keys: count(Role::Member), index: 1, pack: 1 },
         stream,
         volumes: volumes.iter().map(|v| Volume { name: v.name.clone(), packs: ranges(&v.packs) }).collect(),
@@ -206,12 +205,7 @@ fn runs(chunks: &[u32]) -> Vec<Run> {
 }
 
 fn write_keys(plan: &Plan<'_>, path: &Path) -> Result<(), ExportError> {
-    let keys = Keys {
-        nonce: plan.nonce,
-        tent: plan.request.tent.clone(),
-        tent_key: plan.tent_key.clone(),
-        identity: plan.identity.clone(),
-    };
+    let keys = plan.keys();
     let mut out = SealWriter::new(begin(path)?, &plan.recipients(Role::Member))?;
     let failed = || FsError::at("can't write", path);
     out.write_all(keys.expose_text().as_bytes()).map_err(failed())?;

@@ -8,8 +8,9 @@ use crate::media::ProbeError;
 use crate::observe::Observer;
 use crate::sign::SignError;
 use crate::vault::VaultError;
-use gapvault_formats::agefile::AgeError;
-use gapvault_formats::catalogue::CatalogueError;
+use crate::wraps::WrapError;
+use gapvault_formats::agefile::{AgeError, Suite};
+use gapvault_formats::catalogue::{CatalogueError, Role};
 use gapvault_formats::ids::{BundleId, KeyFingerprint, MediumDigest};
 use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
@@ -151,9 +152,22 @@ pub enum ExportError {
         /// The paths and options that it was begun with, as they are typed.
         begun: String,
     },
+    /// It was begun with a tent key that was renewed since.
+    #[error("export {label} of {artifact} is not finished, and the key of tent {tent} was renewed since it was begun")]
+    TentKeyRenewed {
+        /// Which export.
+        label: Label,
+        /// What it is of.
+        artifact: ArtifactRef,
+        /// The tent.
+        tent: TentName,
+    },
     /// A chunk is not coded as it was when the export began.
     #[error("this version of gapvault codes the content in another way than the one that began the export")]
     OtherCoding,
+    /// What opens it could not be sealed anew.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
     /// It broke off, and can go on.
     #[error("{error}; {kept} written packs are kept")]
     Unfinished {
@@ -256,6 +270,18 @@ pub enum ExportError {
         /// Which tent.
         tent: TentName,
     },
+    /// More recipients than an age header has room for.
+    #[error("tent {tent} has too many sites with the role {role}: a bundle of the suite {suite} has room for {most}")]
+    TooManyReaders {
+        /// Which tent.
+        tent: TentName,
+        /// What they are there.
+        role: Role,
+        /// What the bundle would be sealed to.
+        suite: Suite,
+        /// How many there may be.
+        most: u64,
+    },
     /// No folder to export to. (One is not made: a mount point whose medium is gone must not fill the disk below.)
     #[error("{} is not a folder", path.display())]
     NoMedium {
@@ -354,7 +380,7 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
-explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
+explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
     Self::TooSmall { .. } | Self::TooSmallAlone { .. } => (Medium, Some("add a medium with another --to, have several put in one after the other (`--volume-size`), or start all the same with --overcommit: content mostly gets smaller")),
@@ -365,6 +391,7 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign]
     Self::NotSpare => (Usage, Some("`--parity` works with one medium and with media that are swapped")),
     Self::SourceChanged { .. } => (Other, Some("put it back as it was, its time of modification too, or begin anew with --restart")),
     Self::OtherUnfinished { .. } => (Usage, Some("finish it with the command that began it, or give it up with --restart")),
+    Self::TentKeyRenewed { .. } => (Refused, Some("give it up and begin anew with --restart")),
     Self::OtherCoding => (Other, Some("go on with that version, or begin anew with --restart")),
     Self::Unfinished { error, .. } => (error.kind(), match **error {
         Self::Full => Some("the same command with one more --to goes on where this one stopped"),
@@ -382,6 +409,7 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign]
     Self::OtherKey { .. } => (Refused, Some("name the key that sealed it (`--key`)")),
     Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
     Self::TooManyDestinations { .. } => (Usage, None),
+    Self::TooManyReaders { .. } => (Usage, Some("make another tent for some of them; post-quantum recipients take more room in a header than others")),
     Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
     Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
     Self::PackSize { .. } => (Usage, Some("a multiple of 64K, from 64K to 1G")),

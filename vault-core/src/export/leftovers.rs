@@ -103,7 +103,8 @@ pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> 
     let not_made = ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" };
     let exported = exported_as(vault, bundle).ok_or(not_made)?;
     let key = exported.key.fingerprint();
-    describe_on(&mut target, &copy, &recover::text(&exported.label, &key))?;
+    let suite = stored_seal(vault, bundle)?.predicate().suite;
+    describe_on(&mut target, &copy, &recover::text(&exported.label, &key, suite))?;
     let name = format!("{SEAL_NAME}.{key}.sig");
     let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
     target.signature(&name, &read(&name)?)?;

@@ -10,6 +10,7 @@ use super::target::Target;
 use super::{ExportError, Parity, Spanning};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::Vault;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::custody;
 use gapvault_formats::names::Label;
 use gapvault_formats::names::{ArtifactRef, TentName};
@@ -29,6 +30,7 @@ pub(super) struct Same {
     pub(super) follow_links: bool,
     pub(super) pack_size: u64,
     pub(super) parity: Parity,
+    pub(super) suite: Suite,
     pub(super) swapped: bool,
 }
 
@@ -44,6 +46,7 @@ impl std::fmt::Display for Same {
             Parity::Percent(percent) => write!(f, " --parity {percent}%")?,
             Parity::SpareVolume => f.write_str(" --spare-volumes 1")?,
         }
+        f.write_str(if self.suite == Suite::PostQuantum { " --post-quantum" } else { "" })?;
         if let Some(key) = &self.key {
             write!(f, " --key FILE (with key {})", key.fingerprint())?;
         }
@@ -62,6 +65,7 @@ impl Same {
             follow_links: begin.follow_links,
             pack_size: begin.pack_size,
             parity: begin.parity,
+            suite: begin.suite,
             swapped: matches!(begin.spanning, Spanning::Swapped { .. }),
         }
     }
@@ -97,8 +101,13 @@ pub(super) fn state(vault: &Vault, label: &Label) -> Result<Option<State>, Expor
         custody::Event::ExportBegun(begun) if begun.label == *label => Some(&begun.tent),
         _ => None,
     });
-    let key = tent.map(|tent| journal::key(vault, tent, label)).transpose()?.flatten();
-    key.map_or(Ok(None), |key| journal::read(vault, &key, label))
+    let keys = tent.map_or_else(|| Ok(Vec::new()), |tent| journal::keys(vault, tent, label))?;
+    for key in keys {
+        if let Some(state) = journal::read(vault, &key, label)? {
+            return Ok(Some(state));
+        }
+    }
+    Ok(None)
 }
 
 impl Unfinished {
@@ -124,8 +133,8 @@ impl Unfinished {
 
     /// Its journal, to be gone on with.
     pub(super) fn journal(&self, vault: &Vault) -> Result<Journal, ExportError> {
-        let Begin { tent, label, .. } = &self.begin;
-        let key = journal::key(vault, tent, label)?.ok_or(ExportError::OtherCoding)?;
+        let Begin { tent, label, tent_key, .. } = &self.begin;
+        let key = vault.load_tent_key(tent, tent_key)?.journal_key(label);
         Journal::go_on(vault, key, label, self.end)
     }
 

@@ -13,9 +13,10 @@ use super::source::Source;
 use super::target::{Target, bundle_path, is_mount_point};
 use super::volumes::{Volumes, volume_name};
 use super::{ExportError, Figures, Interruption, Outcome, Plan, Proof, Spanning, Written, describe, pipeline::Content};
+use crate::bundle::with_any;
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Vault, random};
-use gapvault_formats::agefile::{Identity, OpenReader, SealWriter};
+use gapvault_formats::agefile::{Identity, OpenReader, SealWriter, Suite};
 use gapvault_formats::catalogue::{Reader, Role};
 use gapvault_formats::custody::{self, ExportBegun, Exported, Moved};
 use gapvault_formats::ids::{Nonce, to_hex};
@@ -80,6 +81,7 @@ impl Prepared<'_> {
         let seconds = self.request.valid_for;
         let expires = created.plus(seconds).filter(|_| seconds > 0).ok_or(ExportError::Validity { seconds })?;
         let tent = policy.tent(&self.request.tent);
+        let suite = self.same.suite;
         let of_role = |names: &[_], role| -> Vec<(&Site, Role)> {
             policy.sites.iter().filter(|s| names.contains(&s.name)).map(|s| (s, role)).collect()
         };
@@ -89,23 +91,21 @@ impl Prepared<'_> {
         let tent_key = vault.tent_key(&self.request.tent)?;
         let (number, label, nonce, identity, shape) = match unfinished {
             Some(Unfinished { begin, .. }) => {
-                if begin.tent_key != tent_key.pin() {
-                    return Err(ExportError::OtherCoding);
-                }
                 let shape = super::shape::Shape { lanes: begin.lanes, ..self.shape };
                 (begin.number, begin.label.clone(), begin.nonce, open_identity(vault, begin)?, shape)
             }
             None => {
                 let label = format!("{}-{}", created.compact_date(), &to_hex(&random()?)[..12]).parse()?;
                 let (number, nonce) = (next_number(vault, &self.request.tent), Nonce::from_bytes(random()?));
-                (number, label, nonce, Identity::generate(), self.shape)
+                (number, label, nonce, Identity::generate_for(suite), self.shape)
             }
         };
         Ok(Plan {
             request: self.request,
             exporter: &self.exporter,
-            readers: sites.iter().map(|(site, role)| reader(site, *role)).collect(),
+            readers: sites.iter().map(|(site, role)| reader(site, *role, suite)).collect(),
             sites: sites.into_iter().map(|(site, _)| site).collect(),
+            suite,
             shape,
             pack_size: self.request.options.pack_size,
             created,
@@ -168,6 +168,7 @@ impl Prepared<'_> {
         Terms {
             label: plan.label.clone(),
             exporter: plan.exporter.key.fingerprint(),
+            suite: plan.suite,
             spanning: self.spanning,
             sizes: self.sizes,
             reserve: self.reserve,
@@ -233,7 +234,7 @@ impl Prepared<'_> {
     }
 
     fn settled(&self, vault: &Vault, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Result<Begin, ExportError> {
-        let mut sealed = SealWriter::new(Vec::new(), [&vault.card().recipient])?;
+        let mut sealed = SealWriter::new(Vec::new(), [vault.card().recipient_for(plan.suite)])?;
         let secret = Zeroizing::new(plan.identity.expose_secret().to_string());
         let failed = crate::error::FsError::at("can't seal a key for", vault.root());
         let identity = sealed.write_all(secret.as_bytes()).and_then(|()| sealed.finish()).map_err(failed)?;
@@ -246,6 +247,7 @@ impl Prepared<'_> {
             pack_size: self.same.pack_size,
             lanes: plan.shape.lanes,
             parity: self.same.parity,
+            suite: self.same.suite,
             spanning: self.spanning,
             mounted,
             number: plan.number,
@@ -268,7 +270,8 @@ impl Prepared<'_> {
         let what = (&self.source, content);
         let signing = (self.signer, observer);
         let described = describe::describe(vault, plan, what, staging.path(), &mut targets, (&done, packs), signing);
-        let described = match described.and_then(|d| observer.interruption().map(|()| d)) {
+        let wrapped = described.and_then(|d| plan.wrap(vault, &d, staging.path()).map(|()| d));
+        let described = match wrapped.and_then(|d| observer.interruption().map(|()| d)) {
             Ok(described) => described,
             Err(error) => {
                 staging.discard()?;
@@ -361,15 +364,16 @@ pub(super) fn worse(one: Proof, other: Proof) -> Proof {
 
 /// The bundle's identity, as an export's journal keeps it.
 pub(super) fn open_identity(vault: &Vault, begin: &Begin) -> Result<Identity, ExportError> {
-    let mut opened = OpenReader::new(begin.identity.as_slice(), &vault.identities().age, 1)?;
+    let own = vault.age_identities(begin.suite)?;
+    let mut opened = with_any(own, |own| OpenReader::new(begin.identity.as_slice(), own, 1))?;
     let mut secret = Zeroizing::new(String::new());
     let folder = journal::folder(vault);
     opened.read_to_string(&mut secret).map_err(crate::error::FsError::at("can't open a journal in", &folder))?;
     Ok(Identity::from_secret(&secret)?)
 }
 
-fn reader(site: &Site, role: Role) -> Reader {
-    Reader { site: site.name.clone(), role, recipient: site.recipient.clone(), card: site.card }
+fn reader(site: &Site, role: Role, suite: Suite) -> Reader {
+    Reader { site: site.name.clone(), role, recipient: site.recipient_for(suite).clone(), card: site.card }
 }
 
 fn next_number(vault: &Vault, tent: &TentName) -> u64 {
