@@ -155,7 +155,7 @@ pub enum VaultError {
         fault: RootError,
     },
     /// There is something else where people edit the policy.
-    #[error("{} is no regular file of at most {} bytes", path.display(), limits::POLICY_BYTES)]
+    #[error("{} is no regular file of at most {} bytes", path.display(), gapvault_formats::limits::POLICY_BYTES)]
     WorkingCopy {
         /// Where.
         path: PathBuf,
