@@ -147,8 +147,13 @@ fn what_its_owner_has_not_seen_is_not_signed_by_a_command() {
     let other = "0".repeat(64);
     lab.run(["policy", "sign", "--digest", &other]).refused(4, "was changed meanwhile");
     lab.run(["policy", "sign", "--digest", &digest(&lab.working_copy())]).expect(0);
-    lab.run(["policy", "apply"]).expect(0);
+    // Now they are signed, a command may go on from there; the log tells all of it.
+    lab.run(["tent", "new", "borealis"]).expect(0);
     assert_eq!(lab.epoch(), 3);
+    let change = lab.last_policy()["change"].as_str().unwrap().to_owned();
+    for text in ["aurora: lab is no longer exporter", "aurora: valid for any -> 30 days", "borealis: begun"] {
+        assert!(change.contains(text), "no {text:?} in {change}");
+    }
 }
 
 #[test]

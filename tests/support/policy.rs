@@ -86,6 +86,13 @@ impl Site {
         names.filter(|name| name.starts_with("policy.toml.")).collect()
     }
 
+    /// What its log says of the policy in force.
+    pub fn last_policy(&self) -> serde_json::Value {
+        let log = self.run(["log", "--json"]).expect(0).json();
+        let mut events = log["entries"].as_array().unwrap().iter().rev().map(|entry| &entry["event"]["policy"]);
+        events.find(|policy| !policy.is_null()).unwrap().clone()
+    }
+
     /// The last entry of its log.
     pub fn last_event(&self) -> serde_json::Value {
         let log = self.run(["log", "--json"]).expect(0).json();

@@ -103,7 +103,7 @@ fn content(rules: &ContentRules) -> String {
     text
 }
 
-/// `alice`, `both of alice, bob`, `2 of alice, bob, carol`.
+/// `alice`, or `2 of alice, bob, carol`.
 fn of(k: u32, persons: &[PersonName]) -> String {
     match persons {
         [one] => one.to_string(),
