@@ -5,6 +5,7 @@ pub mod images;
 pub mod kill;
 pub mod reseal;
 pub mod siege;
+pub mod ssh;
 pub mod table;
 pub mod tools;
 pub mod trees;
