@@ -103,11 +103,8 @@ impl Stricter {
 
 /// The vectors on which gapvault may be stricter, by their names; all others have one verdict.
 fn stricter(name: &str) -> &'static [Stricter] {
-    const FORM: [&str; 16] = [
-        "crlf_armour",
-        "text_before",
+    const FORM: [&str; 14] = [
         "text_behind",
-        "newline_before",
         "newline_behind",
         "no_newline_at_the_end",
         "lines_of_64_characters",
@@ -120,9 +117,10 @@ fn stricter(name: &str) -> &'static [Stricter] {
         "not_utf8",
         "reserved_is_not_empty",
         "version_0",
+        "number_with_a_zero_more",
     ];
     match name {
-        "number_with_a_zero_more" => &[Stricter::Form],
+        "sk_p256_of_a_web_browser" => &[Stricter::Type],
         _ if FORM.contains(&name) => &[Stricter::Form],
         _ if name.ends_with("not_touched") && !name.contains("_said_of_") => &[Stricter::Presence],
         _ if name.ends_with("_attested_data") || name.ends_with("_extensions") => &[Stricter::Form],

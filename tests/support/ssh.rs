@@ -82,7 +82,7 @@ pub struct Agent {
 impl Agent {
     /// One that knows no key yet; its socket is in `folder`.
     pub fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent");
+        let socket = folder.join("agent.socket");
         let mut agent = without_terminal(tool("ssh-agent").arg("-D").arg("-a").arg(&socket));
         let child = agent.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let agent = Self { child, socket };
