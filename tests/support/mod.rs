@@ -7,6 +7,7 @@ pub mod policy;
 pub mod reseal;
 pub mod rules;
 pub mod siege;
+pub mod ssh;
 pub mod table;
 pub mod tools;
 pub mod trees;
