@@ -3,6 +3,7 @@
 use crate::support::hostile::seal_to;
 use crate::support::reseal::{files, read_seal, reseal};
 use crate::support::rules::aurora;
+use crate::support::tools::tool;
 use crate::support::{Gap, Run, Site, assert_same_tree, noise, run, snapshot, write_sample};
 use gapvault_formats::agefile::{Header, Identity, OpenReader, Recipient, Suite};
 use gapvault_formats::catalogue::{CatalogueReader, CatalogueWriter};
@@ -196,6 +197,30 @@ fn a_catalogue_that_lists_classic_recipients_is_refused() {
     fs::write(&path, writer.finish().unwrap().finish().unwrap()).unwrap();
     reseal(&bundle, &gap.lab.signing_key(), |_| ());
     assert_import_refused(&gap, "catalogue", 3, "has a recipient of the suite age-x25519, expected was age-pq");
+}
+
+/// Stock `age` is of any version here: one before 1.3 must not leave a person in the dark.
+#[test]
+fn recover_py_opens_it_or_says_which_age_it_takes() {
+    let gap = gap();
+    let bundle = gap.export_sample();
+    let version = run(tool("age").arg("--version")).expect(0).out;
+    let minor = version.trim().trim_start_matches('v').strip_prefix("1.").and_then(|rest| rest.split('.').next());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/recover.py");
+    let recover = |key: &str| {
+        let key = gap.cluster.vault.join("secrets").join(key);
+        run(tool("python3").arg(&script).arg(&bundle).arg("--identity").arg(key).arg("--out").arg(gap.path("out")))
+    };
+    let old = minor.is_some_and(|minor| minor.parse().is_ok_and(|minor: u32| minor < 3));
+    // A classic key opens it with no age.
+    for key in if old { ["age.key", "age-pq.key"].as_slice() } else { &["age.key"] } {
+        recover(key).refused(1, "suite age-pq, which takes an identity AGE-SECRET-KEY-PQ-1 and age 1.3 or later");
+        assert!(!gap.path("out").exists());
+    }
+    if !old {
+        recover("age-pq.key").expect(0);
+        assert_same_tree(&gap.path("sample"), &gap.path("out/model:v1"));
+    }
 }
 
 #[test]
