@@ -88,6 +88,11 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         let card_fingerprint = card.fingerprint();
         let _ =
             writeln!(human, "card fingerprint {card_fingerprint}: give the card to the other sites (`gapvault card`)");
+        if !args.recover.is_empty() {
+            ui.note(
+                "note: the new identities are a plain file, for its owner alone; `gapvault keys protect` changes that",
+            );
+        }
         let policy = policy.as_ref().map(Change::of);
         human.push_str(&policy.as_ref().map_or_else(String::new, Change::still));
         ui.result(&Card { card_fingerprint, bundles, policy }, &human)?;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! <vault>/
-//!   card.toml                   the site's public keys, as they are carried across
+//!   card.toml                   the site's public keys, as they are carried across (card.next.toml: one to come)
+//!   config.toml                 of this machine alone: the plugin that opens the identities
 //!   secrets/age.key, age-pq.key, ssh.key   the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
 //!   policy/000001.toml          every policy that was in force,
@@ -12,6 +13,7 @@
 //!   log/entries.jsonl           the custody log
 //!   log/checkpoint              its signed head: the commit point of everything else
 //!   bundles/<bundle id>/        bundles that the log admitted or made
+//!   wraps/<bundle id>/          what opens them, sealed anew
 //!   pending/<bundle id>/        imports that wait for more volumes; they count as nothing
 //!   lock                        held by whoever changes the vault
 //! ```

@@ -2,7 +2,7 @@
 
 use crate::bundle::ContentsError;
 use crate::error::{FsError, explain};
-use gapvault_formats::agefile::AgeError;
+use gapvault_formats::agefile::{AgeError, Suite};
 use gapvault_formats::ids::MediumDigest;
 use gapvault_formats::keys::KeysError;
 use gapvault_formats::sshsig::SshError;
@@ -75,6 +75,16 @@ pub enum WrapError {
         /// What is wrong with it.
         fault: Box<ContentsError>,
     },
+    /// More than a header has room for.
+    #[error("{actual} would have to open the catalogue of a bundle of the suite {suite}, and there is room for {most}")]
+    TooMany {
+        /// How many.
+        actual: u64,
+        /// The most.
+        most: u64,
+        /// The bundle's suite.
+        suite: Suite,
+    },
     /// What is wrapped can't be read.
     #[error(transparent)]
     Source(Box<ContentsError>),
@@ -87,6 +97,7 @@ explain!(WrapError, pass: [Fs, Source], {
     Self::Age { fault: AgeError::NotARecipient, .. } =>
         (Refused, Some("it is sealed to other keys than this vault's; if its identity was lost, `gapvault rekey --identity --recover FILE`")),
     Self::Sign(_) => (Other, None),
+    Self::TooMany { .. } => (Refused, Some("have fewer auditors in the tent")),
     Self::List { .. } | Self::Missing { .. } | Self::Digest { .. } | Self::Age { .. } | Self::Keys { .. }
     | Self::Mismatch { .. } | Self::Contents { .. } =>
         (Damaged, Some("the vault's wraps are damaged, or somebody changed them: restore that folder from a backup of the vault, and find out which of the two it was")),

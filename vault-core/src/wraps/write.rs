@@ -65,6 +65,10 @@ pub(crate) fn wrap(vault: &Vault, own: &Own, wrapping: Wrapping<'_>) -> Result<(
         (Role::Member(_) | Role::Auditor, _) => Some([own, auditors].concat()),
         (Role::Neither, false) => Some(auditors),
     };
+    let (actual, most) = (catalogue.as_ref().map_or(0, |all| all.len() as u64), suite.most_recipients());
+    if actual > most {
+        return Err(WrapError::TooMany { actual, most, suite });
+    }
     replace(vault, wrapping.bundle, |folder| {
         let mut wraps = Wraps { bundle: *wrapping.bundle, catalogue: None, keys: None };
         if let Some((keys, recipients)) = keys {
