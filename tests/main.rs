@@ -25,6 +25,7 @@ mod media_probe;
 mod mending;
 mod offline;
 mod plan;
+mod policy_decisions;
 mod pulled;
 mod readme;
 mod repairing;

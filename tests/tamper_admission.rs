@@ -7,7 +7,7 @@ use crate::support::{Gap, Site, run};
 use gapvault_core::bundle::gather;
 use gapvault_core::clock::Clock;
 use gapvault_core::error::{Explain, Kind};
-use gapvault_core::import::{Outcome, import};
+use gapvault_core::import::{Anew, Outcome, import};
 use gapvault_core::observe::Silent;
 use gapvault_core::vault::{Access, Vault};
 use gapvault_core::verify::verify;
@@ -112,7 +112,8 @@ fn a_number_is_used_by_one_seal_only() {
     let now = read_seal(&bundle).predicate().created;
     let admitted = import_at(&gap.cluster, &bundle, now).unwrap();
     let vault = Before::of(&gap.cluster);
-    let again = Outcome { already: true, media: Vec::new(), ..admitted.clone() };
+    let anew = Some(Anew { epoch: admitted.imported.epoch, refusal: None });
+    let again = Outcome { already: true, media: Vec::new(), anew, ..admitted.clone() };
     assert_eq!(import_at(&gap.cluster, &bundle, now), Ok(again));
     vault.expect_same(&gap.cluster, "the same again");
 

@@ -1,5 +1,6 @@
 //! A lab, a cluster and a stick, and a way to run the program on them.
 
+pub mod bench;
 pub mod hostile;
 pub mod images;
 pub mod kill;

@@ -1,9 +1,10 @@
 //! The command line: what there is, in the order in which people need it.
 
 use crate::commands::{
-    card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs, repair::RepairArgs,
-    show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    approve::ApproveArgs, card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, explain::ExplainArgs,
+    export::ExportArgs, import::ImportArgs, init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs,
+    pending::PendingArgs, repair::RepairArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs,
+    verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     Untrust(UntrustArgs),
     Media(MediaArgs),
     Export(Box<ExportArgs>),
+    Approve(ApproveArgs),
+    Explain(ExplainArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),
     Pending(PendingArgs),

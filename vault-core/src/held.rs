@@ -1,8 +1,9 @@
 //! Opening a bundle that the vault holds. The vault's own files are not trusted for being in the vault: age does not
 //! authenticate who wrote them, so everything is held against the seal's digest in the log.
 
-use crate::bundle::Contents;
-use crate::bundle::{BundleError, Claims, ContentsError, SealReadError, Wanted, digest_of, load, open_keys};
+use crate::bundle::{
+    Bundle, BundleError, Claims, Contents, ContentsError, JudgeError, SealReadError, Wanted, digest_of, load, open_keys,
+};
 use crate::error::{FsError, explain};
 use crate::fs::Folder;
 use crate::vault::{Held, Vault};
@@ -30,6 +31,9 @@ pub enum HeldError {
     /// Its descriptions don't open or are refused.
     #[error(transparent)]
     Contents(ContentsError),
+    /// The vault's policies can't be read.
+    #[error(transparent)]
+    Judge(Box<JudgeError>),
     /// The bundle that the log names is not there.
     #[error("bundle {bundle} is in the log, but {} is missing", path.display())]
     Gone {
@@ -86,7 +90,7 @@ const ALTERED: Option<&str> = Some(
     "the vault's copy is damaged, or somebody changed it: import the bundle again into a new vault, and find out which of the two it was",
 );
 
-explain!(HeldError, pass: [Fs, Seal, Contents], {
+explain!(HeldError, pass: [Fs, Seal, Contents, Judge], {
     Self::Bundle(BundleError::Interrupted) => (Other, None),
     // What may come on another medium elsewhere is just not there in a vault.
     Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
@@ -159,23 +163,31 @@ pub fn find_bundle(vault: &Vault, beginning: &str) -> Result<BundleId, HeldError
     }
 }
 
-/// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
-pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
-    let path = vault.bundle_path(&held.bundle());
+/// The folder of a bundle of the log, if its seal is the one that the log names.
+pub(crate) fn held_bundle(vault: &Vault, id: &BundleId) -> Result<Bundle, HeldError> {
+    let (folder, seal) = open_seal(vault, id)?;
+    Ok(Bundle { label: seal.predicate().label.clone(), folder, sealed: true })
+}
+
+fn open_seal(vault: &Vault, expected: &BundleId) -> Result<(Folder, Seal), HeldError> {
+    let path = vault.bundle_path(expected);
     let folder = match Folder::open(&path) {
-        Err(e) if e.source.kind() == ErrorKind::NotFound => {
-            return Err(HeldError::Gone { bundle: held.bundle(), path });
-        }
+        Err(e) if e.source.kind() == ErrorKind::NotFound => return Err(HeldError::Gone { bundle: *expected, path }),
         folder => folder?,
     };
     let limit = limits::SEAL_BYTES;
     let bytes = folder.read(SEAL_NAME, limit).map_err(|e| BundleError::opening(&folder, SEAL_NAME, e))?;
     let bytes = bytes.unwrap_or_default();
-    let (actual, expected) = (BundleId::of(&bytes), held.bundle());
-    if actual != expected {
-        return Err(HeldError::Altered { actual, expected });
+    let actual = BundleId::of(&bytes);
+    if actual != *expected {
+        return Err(HeldError::Altered { actual, expected: *expected });
     }
-    let seal = Seal::parse(&bytes).map_err(SealReadError::Seal)?;
+    Ok((folder, Seal::parse(&bytes).map_err(SealReadError::Seal)?))
+}
+
+/// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
+pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
+    let (folder, seal) = open_seal(vault, &held.bundle())?;
     expect_descriptions(&folder, &seal)?;
     let identity = &vault.identities().age;
     let keys = open_keys(&folder, &seal, identity)?;

@@ -82,10 +82,12 @@
 //! # }
 //! ```
 
+pub mod approve;
 pub mod bundle;
 pub mod checkout;
 pub mod clock;
 pub mod error;
+pub mod explain;
 pub mod export;
 mod fs;
 mod held;
@@ -99,6 +101,7 @@ pub mod pending;
 mod pool;
 mod random;
 pub mod repair;
+mod revoked;
 pub mod sign;
 pub mod trust;
 pub mod vault;
@@ -107,3 +110,4 @@ pub mod verify;
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};
+pub use revoked::{RevokedExporter, revoked_exporter};

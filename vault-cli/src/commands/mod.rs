@@ -1,8 +1,10 @@
 //! One file a command: its arguments, and `run`.
 
+pub(crate) mod approve;
 pub(crate) mod card;
 pub(crate) mod checkout;
 pub(crate) mod completions;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
@@ -18,6 +20,7 @@ pub(crate) mod untrust;
 pub(crate) mod verify;
 
 mod brought;
+pub(crate) mod key;
 mod medium;
 
 use crate::cli::{Cli, Command};
@@ -35,6 +38,8 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Untrust(args) => untrust::run(&args, &global, ui),
         Command::Media(args) => media::run(&args, ui),
         Command::Export(args) => export::run(*args, &global, ui),
+        Command::Approve(args) => approve::run(&args, &global, ui),
+        Command::Explain(args) => explain::run(&args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),
         Command::Pending(args) => pending::run(&args, &global, ui),

@@ -13,6 +13,7 @@
 //!   lock                        held by whoever changes the vault
 //! ```
 
+mod floor;
 mod identity;
 mod log;
 mod policies;

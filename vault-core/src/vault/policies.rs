@@ -55,7 +55,7 @@ pub(super) fn load(folder: &Path, log: &[Entry]) -> Result<Policy, VaultError> {
 }
 
 /// The policy of an epoch, if it has the digest that the log names.
-fn load_named(folder: &Path, epoch: u64, expected: PolicyDigest) -> Result<(Vec<u8>, Policy), VaultError> {
+pub(super) fn load_named(folder: &Path, epoch: u64, expected: PolicyDigest) -> Result<(Vec<u8>, Policy), VaultError> {
     let path = path(folder, epoch, "toml");
     let bytes = read(&path, limits::POLICY_BYTES)?;
     let actual = PolicyDigest::of(&bytes);
