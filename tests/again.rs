@@ -5,6 +5,7 @@ use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, sna
 use gapvault_core::clock::Clock;
 use gapvault_core::export::{Again, ExportOptions, Parity, again};
 use gapvault_core::observe::Silent;
+use gapvault_core::sign::own_key;
 use gapvault_core::vault::{Access, Vault};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -129,7 +130,8 @@ fn what_can_t_be_made_again_is_refused_with_the_reason_and_nothing_is_written() 
     };
     let later = Clock::fixed(Clock::SYSTEM.now().plus(31 * 86_400).unwrap());
     let mut vault = Vault::open(&brief.gap.lab.vault, Access::Write, later).unwrap();
-    let refused = again(&mut vault, &request, &Silent).unwrap_err();
+    let key = own_key(&vault).unwrap();
+    let refused = again(&mut vault, &request, &*key, &Silent).unwrap_err();
     assert!(refused.to_string().contains("it has expired"), "{refused}");
     assert!(snapshot(&brief.gap.path("c")).is_empty());
 }

@@ -5,6 +5,7 @@ use gapvault_core::clock::Clock;
 use gapvault_core::error::{Explain, Kind};
 use gapvault_core::export::{ExportError, ExportOptions, ExportRequest, Media, NoChanger, Parity, SourceError, export};
 use gapvault_core::observe::{Event, Observer, Phase};
+use gapvault_core::sign::own_key;
 use gapvault_core::vault::{Access, Vault};
 use gapvault_formats::catalogue::Provenance;
 use std::collections::BTreeSet;
@@ -116,7 +117,8 @@ fn export_while(change: Change<'_>) -> (Gap, Result<(), ExportError>) {
     }
     let mut vault = Vault::open(&gap.lab.vault, Access::Write, Clock::SYSTEM).unwrap();
     let meddler = Meddler { once: Once::new(), change, source: &source };
-    let result = export(&mut vault, &request(&source, &gap.stick), &NoChanger, &meddler).map(drop);
+    let key = own_key(&vault).unwrap();
+    let result = export(&mut vault, &request(&source, &gap.stick), &*key, &NoChanger, &meddler).map(drop);
     drop(vault);
     (gap, result)
 }
@@ -163,7 +165,8 @@ fn progress_comes_to_exactly_what_it_said_was_ahead() {
         [&gap.lab, &gap.cluster].map(|site| Vault::open(&site.vault, Access::Write, Clock::SYSTEM).unwrap()).into();
     let sum = Sum::default();
     let request = request(&gap.path("sample"), &gap.stick);
-    export(&mut lab, &request, &NoChanger, &sum).unwrap();
+    let key = own_key(&lab).unwrap();
+    export(&mut lab, &request, &*key, &NoChanger, &sum).unwrap();
     let found = bundle::gather(std::slice::from_ref(&gap.stick)).unwrap();
     verify::verify(Some(&cluster), &found[0], &sum).unwrap();
     import::import(&mut cluster, &found[0], &sum).unwrap();
@@ -212,7 +215,8 @@ fn a_thread_that_panics_does_not_leave_the_others_waiting() {
     let other = gap.path("other");
     std::fs::create_dir(&other).unwrap();
     let (mut lab, asked) = (open(&gap.lab.vault), request(&source, &other));
-    assert_panics_soon(move || drop(export(&mut lab, &asked, &NoChanger, &Faulty)));
+    let key = own_key(&lab).unwrap();
+    assert_panics_soon(move || drop(export(&mut lab, &asked, &*key, &NoChanger, &Faulty)));
 
     gap.export(&source, "big:v1", &[]).expect(0);
     let set = gapvault_core::bundle::gather(std::slice::from_ref(&gap.stick)).unwrap().remove(0);

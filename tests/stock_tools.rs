@@ -257,7 +257,7 @@ fn ssh_keygen_agrees_with_every_signature_in_a_vault() {
     for (path, _) in snapshot(&lab.vault.join("policy")) {
         if path.extension().is_some_and(|extension| extension == "toml") {
             let path = lab.vault.join("policy").join(path);
-            signed.push((path.clone(), path.with_extension("toml.sig"), "policy@gapvault"));
+            signed.push((path.clone(), lab.policy_signature(&path), "policy@gapvault"));
         }
     }
     assert!(signed.len() > 2, "{signed:?}");

@@ -45,40 +45,41 @@ fn a_policy_that_the_log_does_not_name_is_not_in_force() {
     // Signed by the right key it is still not the one in the log.
     fs::write(&policy, &edited).unwrap();
     let signature = gap.cluster.signing_key().sign(Namespace::Policy, edited.as_bytes()).unwrap();
-    let good_signature = fs::read(policy.with_extension("toml.sig")).unwrap();
-    fs::write(policy.with_extension("toml.sig"), signature).unwrap();
+    let beside = |policy: &Path| gap.cluster.policy_signature(policy);
+    let good_signature = fs::read(beside(&policy)).unwrap();
+    fs::write(beside(&policy), signature).unwrap();
     assert_unusable(&gap, "edited and signed", 3, named);
-    for ending in ["toml", "toml.sig"] {
-        fs::copy(older.with_extension(ending), policy.with_extension(ending)).unwrap();
-    }
+    fs::copy(&older, &policy).unwrap();
+    fs::copy(beside(&older), beside(&policy)).unwrap();
     assert_unusable(&gap, "an older one with its signature", 3, named);
     fs::remove_file(&policy).unwrap();
     assert_unusable(&gap, "removed", 3, named);
 
     fs::write(&policy, good).unwrap();
-    fs::write(policy.with_extension("toml.sig"), good_signature).unwrap();
+    fs::write(beside(&policy), good_signature).unwrap();
     gap.import().expect(0);
 }
 
 #[test]
 fn a_policy_counts_with_a_root_person_s_policy_signature_only() {
     let gap = ready();
-    let signature = gap.cluster.vault.join("policy/000002.toml.sig");
-    let (good, policy) = (fs::read(&signature).unwrap(), fs::read(signature.with_extension("")).unwrap());
+    let path = gap.cluster.vault.join("policy/000002.toml");
+    let signature = gap.cluster.policy_signature(&path);
+    let (good, policy) = (fs::read(&signature).unwrap(), fs::read(&path).unwrap());
     let sign = |key: SigningKey, namespace| key.sign(namespace, &policy).unwrap().into_bytes();
     let own = || gap.cluster.signing_key();
     for (what, bad, code) in [
-        ("the older one's", fs::read(signature.with_file_name("000001.toml.sig")).unwrap(), 4),
+        ("the older one's", fs::read(gap.cluster.policy_signature(&path.with_file_name("000001.toml"))).unwrap(), 4),
         ("a stranger's", sign(SigningKey::generate().unwrap(), Namespace::Policy), 4),
         ("an exporter's", sign(gap.lab.signing_key(), Namespace::Policy), 4),
         ("made for a seal", sign(own(), Namespace::Seal), 4),
         ("emptied", Vec::new(), 4),
     ] {
         fs::write(&signature, bad).unwrap();
-        assert_unusable(&gap, what, code, "000002.toml is not signed by a root person");
+        assert_unusable(&gap, what, code, "000002.toml is not signed by enough root persons");
     }
     fs::remove_file(&signature).unwrap();
-    assert_unusable(&gap, "removed", 3, signature.to_str().unwrap());
+    assert_unusable(&gap, "removed", 4, "000002.toml is not signed by enough root persons");
     fs::write(&signature, good).unwrap();
     gap.import().expect(0);
 }

@@ -102,7 +102,7 @@ fn one_key_is_either_member_or_auditor() {
     let renamed = m.gap.path("renamed.card");
     let text = std::fs::read_to_string(&cluster).unwrap();
     std::fs::write(&renamed, text.replace("site = \"cluster-b\"", "site = \"cluster-d\"")).unwrap();
-    m.refused(&renamed, &["--role", "auditor", "--fingerprint", &sum(&renamed)], 4, "two sites have the recipient");
+    m.refused(&renamed, &["--role", "auditor", "--fingerprint", &sum(&renamed)], 4, "two sites have one recipient");
     std::fs::create_dir(m.gap.path("elsewhere")).unwrap();
     let (namesake, its) = card_of(&m.gap, &Site::new(&m.gap.path("elsewhere"), "cluster-b"));
     m.refused(&namesake, &["--role", "member", "--fingerprint", &its], 4, "two persons are named cluster-b");

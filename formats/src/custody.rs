@@ -165,6 +165,10 @@ pub struct Exported {
     pub created: Time,
     /// After when it is refused.
     pub expires: Time,
+    /// Who sealed it.
+    pub exporter: PersonName,
+    /// With which key.
+    pub key: PublicKey,
     /// The sites it is for.
     pub destinations: Vec<SiteName>,
     /// What is in it.

@@ -70,6 +70,8 @@ pub const TEXT_BYTES: usize = 4_096;
 pub const CARD_BYTES: u64 = 16 << 10;
 /// The longest policy file in bytes.
 pub const POLICY_BYTES: u64 = 4 << 20;
+/// The longest name of an organisation in a policy, in bytes.
+pub const ORGANISATION_BYTES: usize = 64;
 /// The longest line of the custody log in bytes.
 pub const LOG_LINE_BYTES: usize = 4 << 20;
 /// The longest header of a safetensors file that is read for its tensor boundaries, in bytes.

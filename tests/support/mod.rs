@@ -98,6 +98,12 @@ impl Site {
         run(self.command(["trust"]).arg(path).args(args)).expect(0);
     }
 
+    /// Where this vault's own signature over a policy file stands.
+    pub fn policy_signature(&self, policy: &Path) -> PathBuf {
+        let key = self.signing_key().public().unwrap().fingerprint();
+        PathBuf::from(format!("{}.{key}.sig", policy.display()))
+    }
+
     /// Everything in the vault, by path, for comparing before and after.
     pub fn snapshot(&self) -> Vec<(PathBuf, Vec<u8>)> {
         snapshot(&self.vault)

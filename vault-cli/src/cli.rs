@@ -3,8 +3,8 @@
 use crate::commands::{
     approve::ApproveArgs, card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, explain::ExplainArgs,
     export::ExportArgs, import::ImportArgs, init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs,
-    pending::PendingArgs, repair::RepairArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs,
-    verify::VerifyArgs,
+    pending::PendingArgs, policy::PolicyArgs, repair::RepairArgs, revoke::RevokeArgs, show::ShowArgs, tent::TentArgs,
+    trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Tent(TentArgs),
     Trust(TrustArgs),
     Untrust(UntrustArgs),
+    Revoke(RevokeArgs),
+    Policy(PolicyArgs),
     Media(MediaArgs),
     Export(Box<ExportArgs>),
     Approve(ApproveArgs),

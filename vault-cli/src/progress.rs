@@ -136,6 +136,10 @@ impl Bars {
             Event::Medium { index, path } => {
                 self.media.insert(index, printable(&path.display().to_string()));
             }
+            // Whatever asks the person must not be drawn over.
+            Event::Begin { phase: Phase::Sign, .. } => {
+                let _ = self.all.println("waiting for the key: give its passphrase or PIN, or touch it, if it asks");
+            }
             Event::Begin { phase, total, medium } => {
                 let template = if total == 0 {
                     "{prefix:>8} {spinner} {elapsed}"

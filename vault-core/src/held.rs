@@ -193,7 +193,7 @@ pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<
     let keys = open_keys(&folder, &seal, identity)?;
     let claims = match held {
         Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },
-        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &vault.card().person },
+        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &exported.exporter },
     };
     let contents = load(&folder, &seal, identity, keys.as_ref(), claims, wanted)?;
     Ok(Opened { folder, seal, keys, contents })

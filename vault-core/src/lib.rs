@@ -18,7 +18,7 @@
 //! # Example: across the gap
 //!
 //! ```
-//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, trust, vault::{Access, Vault}};
+//! use gapvault_core::{bundle, checkout, clock::Clock, export, import, observe::Silent, sign, trust, vault::{Access, Vault}};
 //! use gapvault_core::formats::{catalogue::Provenance, names::TentName, policy::Grant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,8 @@
 //! trust::new_tent(&mut lab, &tent)?;
 //! let trusted = |vault: &mut Vault, card: &gapvault_core::formats::card::Card, grant| {
 //!     // People compare this fingerprint by another way than the one the card came.
-//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &tent, grant)
+//!     let role = trust::Trust::Tent(tent.clone(), grant);
+//!     trust::trust(vault, card.to_text().as_bytes(), card.fingerprint(), &role)
 //! };
 //! trusted(&mut lab, &cluster_card, Grant::Member)?;
 //! trusted(&mut cluster, &lab_card, Grant::Exporter)?;
@@ -68,7 +69,8 @@
 //!         restart: false,
 //!     },
 //! };
-//! export::export(&mut lab, &request, &export::NoChanger, &Silent)?;
+//! let key = sign::own_key(&lab)?;
+//! export::export(&mut lab, &request, &*key, &export::NoChanger, &Silent)?;
 //!
 //! // The cluster imports what it finds there (several media may be in together), and checks it out.
 //! for found in bundle::gather(&[stick])? {
@@ -98,6 +100,7 @@ pub mod media;
 mod numbers;
 pub mod observe;
 pub mod pending;
+pub mod policy;
 mod pool;
 mod random;
 pub mod repair;

@@ -29,6 +29,8 @@ pub enum Phase {
     Write,
     /// Looking at what an earlier run has left.
     Check,
+    /// Waiting for a signature that a person may have to do something for.
+    Sign,
 }
 
 impl Phase {
@@ -47,6 +49,7 @@ impl Phase {
             Self::Fill => "fill",
             Self::Write => "write",
             Self::Check => "check",
+            Self::Sign => "sign",
             Self::ReadBack => "readback",
         }
     }

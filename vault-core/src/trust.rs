@@ -1,11 +1,13 @@
 //! Changing whom a vault trusts.
 
 use crate::error::explain;
+use crate::policy::{Changed, Outcome, change};
 use crate::vault::{Vault, VaultError};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::ids::CardFingerprint;
-use gapvault_formats::names::TentName;
-use gapvault_formats::policy::{Grant, PolicyError};
+use gapvault_formats::names::{PersonName, SiteName, TentName};
+use gapvault_formats::policy::edit::{Draft, EditError, Role};
+use gapvault_formats::policy::{Grant, Person};
 
 /// Why trust is not given.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +20,7 @@ pub enum TrustError {
     Card(#[from] CardError),
     /// A policy that would not hold: one key in two roles, one name for two keys.
     #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Edit(#[from] EditError),
     /// The card is not the one that was compared.
     #[error("the card has fingerprint {actual}, expected {expected}")]
     Fingerprint {
@@ -28,14 +30,12 @@ pub enum TrustError {
         expected: CardFingerprint,
     },
     /// There is nothing to take back.
-    #[error("{name} is no {grant} of tent {tent}")]
+    #[error("{name} is no {what}")]
     NotGranted {
         /// The site or person.
         name: String,
-        /// The tent.
-        tent: TentName,
         /// What it has not been trusted with.
-        grant: Grant,
+        what: String,
     },
     /// The tent is there already.
     #[error("tent {tent} exists, and this site already exports from it")]
@@ -47,54 +47,160 @@ pub enum TrustError {
 
 explain!(TrustError, pass: [Vault], {
     Self::Card(_) => (Damaged, Some("a card is the output of `gapvault card`, unchanged")),
-    Self::Policy(_) => (Refused, Some("nothing was changed; `gapvault tent list` shows who may do what")),
+    Self::Edit(EditError::OtherKey { .. } | EditError::OtherCard { .. }) => (Refused, Some("nothing was changed; if its owner has a new card, trust that with --renew")),
+    Self::Edit(EditError::NoTent { .. }) => (Usage, Some("`gapvault tent list` shows the tents; `gapvault tent new` makes one")),
+    Self::Edit(EditError::NoPerson { .. } | EditError::NoSite { .. }) => (Usage, Some("`gapvault policy show` names persons and sites; `gapvault trust CARD` makes one known")),
+    Self::Edit(EditError::Policy(_)) => (Refused, Some("nothing was changed; `gapvault policy show` tells who may do what")),
     Self::Fingerprint { .. } => (Refused, Some("ask the card's owner for its fingerprint by another way than the card came")),
     Self::NotGranted { .. } => (Usage, Some("`gapvault tent list` shows who may do what; exporters are named as persons")),
     Self::TentExists { .. } => (Usage, Some("give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
 });
 
-/// Makes this vault's own site a member and its person an exporter of a tent, which is begun if need be.
-pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<(), TrustError> {
-    let mut policy = vault.policy().clone();
-    let own = vault.card().clone();
-    let member = policy.grant(&own, tent, Grant::Member);
-    if !policy.grant(&own, tent, Grant::Exporter) && !member {
-        return Err(TrustError::TentExists { tent: tent.clone() });
-    }
-    vault.tent_key(tent)?;
-    let change = format!("{} is member, {} exporter of tent {tent}", own.site, own.person);
-    Ok(vault.apply(policy, change)?)
+/// What a card is trusted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// A role in a tent, which is begun if need be.
+    Tent(TentName, Grant),
+    /// Its person's approval of bundles of a tent counts.
+    Approver(TentName),
+    /// Its person signs policies; how many of them it takes from now on, if that changes.
+    Root(Option<u32>),
+    /// Its person works at a site that is known.
+    Works(SiteName),
+    /// It is the new card of a site and person that are known. Keys that the person had stay theirs until revoked.
+    Renew,
 }
 
-/// Trusts the card in `bytes`, whose fingerprint was compared, with `grant` in `tent`. `false` if that was so already.
-pub fn trust(
-    vault: &mut Vault,
-    bytes: &[u8],
-    expected: CardFingerprint,
-    tent: &TentName,
-    grant: Grant,
-) -> Result<bool, TrustError> {
+impl Trust {
+    fn edit(&self, draft: &mut Draft, card: &Card) -> Result<bool, EditError> {
+        let person = &card.person;
+        match self {
+            Self::Tent(tent, grant) => draft.trust(card, tent, *grant),
+            Self::Approver(tent) => {
+                let known = draft.know(card)?;
+                Ok(draft.grant(tent, &Role::Approver(person.clone()))? || known)
+            }
+            Self::Root(threshold) => {
+                let known = draft.know(card)?;
+                let threshold = threshold.is_some_and(|threshold| draft.set_threshold(threshold));
+                Ok(draft.root(person, true)? || known || threshold)
+            }
+            Self::Works(site) => {
+                let known = know_person(draft, card)?;
+                Ok(draft.works_at(person, site, true)? || known)
+            }
+            Self::Renew => {
+                let keys = draft.add_key(person, &card.key)?;
+                Ok(draft.renew_site(card)? || keys)
+            }
+        }
+    }
+
+    /// For the log.
+    fn words(&self, card: &Card) -> String {
+        let Card { site, person, .. } = card;
+        let fingerprint = card.fingerprint();
+        match self {
+            Self::Tent(tent, grant) => format!("{site} ({person}, card {fingerprint}) is {grant} of tent {tent}"),
+            Self::Approver(tent) => format!("{person} (card {fingerprint}) is approver of tent {tent}"),
+            Self::Root(None) => format!("{person} (card {fingerprint}) is a root person"),
+            Self::Root(Some(k)) => format!("{person} (card {fingerprint}) is a root person, it takes {k} of them"),
+            Self::Works(at) => format!("{person} (card {fingerprint}) works at {at}"),
+            Self::Renew => format!("{site} ({person}) has card {fingerprint} from now on"),
+        }
+    }
+}
+
+/// Makes a card's person known, and not its site.
+fn know_person(draft: &mut Draft, card: &Card) -> Result<bool, EditError> {
+    let person = Person { name: card.person.clone(), organisation: None, keys: vec![card.key.clone()] };
+    match draft.before().persons.iter().find(|known| known.name == person.name) {
+        Some(known) if known.keys.contains(&card.key) => Ok(false),
+        Some(_) => Err(EditError::OtherKey { person: person.name }),
+        None => Ok(draft.add_person(&person)),
+    }
+}
+
+/// Makes this vault's own site a member and its person an exporter of a tent, which is begun if need be.
+pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<Changed, TrustError> {
+    let own = vault.card().clone();
+    let words = format!("{} is member, {} exporter of tent {tent}", own.site, own.person);
+    let changed = change::<TrustError>(vault, Some(words), |draft| {
+        let member = draft.trust(&own, tent, Grant::Member)?;
+        Ok(draft.trust(&own, tent, Grant::Exporter)? || member)
+    })?;
+    match changed.outcome {
+        Outcome::Nothing => return Err(TrustError::TentExists { tent: tent.clone() }),
+        // Otherwise the first export makes it.
+        Outcome::Applied => drop(vault.tent_key(tent)?),
+        Outcome::Proposed { .. } => {}
+    }
+    Ok(changed)
+}
+
+/// Trusts the card in `bytes`, whose fingerprint was compared.
+pub fn trust(vault: &mut Vault, bytes: &[u8], expected: CardFingerprint, trust: &Trust) -> Result<Changed, TrustError> {
     let card = Card::parse(bytes)?;
     let actual = card.fingerprint();
     if actual != expected {
         return Err(TrustError::Fingerprint { actual, expected });
     }
-    let mut policy = vault.policy().clone();
-    let changed = policy.grant(&card, tent, grant);
-    if changed {
-        policy.to_text()?;
-        let Card { site, person, .. } = &card;
-        vault.apply(policy, format!("{site} ({person}, card {actual}) is {grant} of tent {tent}"))?;
-    }
-    Ok(changed)
+    change(vault, Some(trust.words(&card)), |draft| trust.edit(draft, &card))
 }
 
-/// Takes `grant` in `tent` from the site or, for exporters, the person called `name`. What went out cannot be called
-/// back, and what was admitted stays.
-pub fn untrust(vault: &mut Vault, name: &str, tent: &TentName, grant: Grant) -> Result<(), TrustError> {
-    let mut policy = vault.policy().clone();
-    if !policy.withdraw(name, tent, grant) {
-        return Err(TrustError::NotGranted { name: name.to_owned(), tent: tent.clone(), grant });
+/// What is taken from a site or person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untrust {
+    /// A role in a tent.
+    Tent(TentName, Grant),
+    /// Its approval of bundles of a tent.
+    Approver(TentName),
+    /// Its signature of policies; how many root persons it takes from now on, if that changes.
+    Root(Option<u32>),
+    /// Its work at a site.
+    Works(SiteName),
+}
+
+impl std::fmt::Display for Untrust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tent(tent, grant) => write!(f, "{grant} of tent {tent}"),
+            Self::Approver(tent) => write!(f, "approver of tent {tent}"),
+            Self::Root(_) => write!(f, "root person"),
+            Self::Works(site) => write!(f, "person of site {site}"),
+        }
     }
-    Ok(vault.apply(policy, format!("{name} is no longer {grant} of tent {tent}"))?)
+}
+
+/// Takes trust from the site or person called `name`. What went out cannot be called back, and what was admitted stays.
+pub fn untrust(vault: &mut Vault, name: &str, what: &Untrust) -> Result<Changed, TrustError> {
+    let not_granted = || TrustError::NotGranted { name: name.to_owned(), what: what.to_string() };
+    let (site, person) = (SiteName::new(name).ok(), PersonName::new(name).ok());
+    let role = match what {
+        Untrust::Tent(_, Grant::Member) => site.map(Role::Member),
+        Untrust::Tent(_, Grant::Auditor) => site.map(Role::Auditor),
+        Untrust::Tent(_, Grant::Exporter) => person.clone().map(Role::Exporter),
+        Untrust::Approver(_) => person.clone().map(Role::Approver),
+        Untrust::Root(_) | Untrust::Works(_) => None,
+    };
+    let changed =
+        change::<TrustError>(vault, Some(format!("{name} is no longer {what}")), |draft| match (what, role, person) {
+            (Untrust::Tent(tent, _) | Untrust::Approver(tent), Some(role), _) => {
+                Ok(draft.before().tent(tent).is_some() && draft.withdraw(tent, &role)?)
+            }
+            (Untrust::Root(threshold), _, Some(person)) => {
+                let is_root = draft.before().root.persons.contains(&person);
+                let taken = is_root && draft.root(&person, false)?;
+                if let Some(threshold) = threshold.filter(|_| taken) {
+                    draft.set_threshold(threshold);
+                }
+                Ok(taken)
+            }
+            (Untrust::Works(site), _, Some(person)) => {
+                let works = draft.before().site(site).is_some_and(|site| site.persons.contains(&person));
+                Ok(works && draft.works_at(&person, site, false)?)
+            }
+            _ => Ok(false),
+        })?;
+    if changed.outcome == Outcome::Nothing { Err(not_granted()) } else { Ok(changed) }
 }

@@ -1,18 +1,33 @@
 //! The policy: whom a vault trusts with what. One TOML file, signed as bytes; what it does not name is denied.
 
+pub mod diff;
+mod diff_text;
+pub mod edit;
+mod fault;
+mod grant;
+mod place;
+mod remarks;
+pub mod root;
 mod rules;
 mod tent;
+mod tent_rules;
+mod write;
 
+pub use fault::{Fault, List, Named, PolicyError};
+pub use grant::Grant;
+pub use place::Place;
+pub use remarks::{Remark, Remarkable};
 pub use tent::{Approvals, ContentRules, Tent};
 
 use crate::agefile::Recipient;
-use crate::card::Card;
 use crate::ids::{BundleId, CardFingerprint, LabelKey};
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Touch};
 use crate::time::Time;
 use crate::{limits, names};
+use place::Places;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// The whole policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,79 +117,31 @@ pub struct Revocation {
     pub except: Vec<BundleId>,
 }
 
-/// Why a policy is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// Over [`limits::POLICY_BYTES`] or not UTF-8.
-    #[error("not a policy file")]
-    NotAPolicy,
-    /// Not the fields of a policy; the parser's text names line and column.
-    #[error("the policy is not of the format: {fault}")]
-    Malformed {
-        /// What the parser said.
-        fault: String,
-    },
-    /// Contents that don't fit each other.
-    #[error("the policy is refused: {0}")]
-    Rule(String),
-}
-
-/// What a card is trusted with, in one tent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// The site reads content.
-    Member,
-    /// The site reads catalogues.
-    Auditor,
-    /// The person's bundles are accepted.
-    Exporter,
-}
-
-impl std::fmt::Display for Grant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Member => "member",
-            Self::Auditor => "auditor",
-            Self::Exporter => "exporter",
-        })
-    }
-}
-
 impl Policy {
-    /// The first policy of a vault: its own site and person are known, nothing is allowed.
-    #[must_use]
-    pub fn first(own: &Card) -> Self {
-        let mut policy = Self {
-            format: crate::FORMAT,
-            epoch: 1,
-            time: None,
-            reset_clock: false,
-            root: Root { threshold: 1, persons: vec![own.person.clone()], signatures: Touch::Any },
-            persons: Vec::new(),
-            sites: Vec::new(),
-            tents: Vec::new(),
-            revocations: Vec::new(),
-        };
-        policy.know(own);
-        policy
-    }
-
-    /// From the bytes of a policy file whose signature has been verified.
+    /// From the bytes of a policy file whose signature has been verified, or of a draft.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
         if bytes.len() as u64 > limits::POLICY_BYTES {
-            return Err(PolicyError::NotAPolicy);
+            return Err(PolicyError::TooLong);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| PolicyError::NotAPolicy)?;
-        let policy: Self = toml::from_str(text)
-            .map_err(|e| PolicyError::Malformed { fault: e.to_string().chars().take(600).collect() })?;
-        rules::check(&policy)?;
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            let good = String::from_utf8_lossy(&bytes[..e.valid_up_to()]);
+            PolicyError::NotText { place: Place::of_offset(&good, good.len()) }
+        })?;
+        let policy: Self = toml::from_str(text).map_err(|e| {
+            let place = Place::of_offset(text, e.span().map_or(0, |span| span.start));
+            PolicyError::Malformed { place, fault: e.message().chars().take(600).collect() }
+        })?;
+        rules::check(&policy).map_err(|(spot, fault)| match Places::of(text) {
+            Some(places) => PolicyError::At { place: places.find(&spot), fault },
+            None => PolicyError::Rule(fault),
+        })?;
         Ok(policy)
     }
 
     /// The text to sign and store, after the same checks as for one that is read.
     pub fn to_text(&self) -> Result<String, PolicyError> {
-        rules::check(self)?;
-        toml::to_string(self).map_err(|e| PolicyError::Malformed { fault: e.to_string() })
+        rules::check(self).map_err(|(_, fault)| PolicyError::Rule(fault))?;
+        Ok(write::text(self))
     }
 
     /// The tent of this name.
@@ -189,6 +156,45 @@ impl Policy {
         self.sites.iter().find(|s| s.name == *name)
     }
 
+    /// The person of this name.
+    #[must_use]
+    pub fn person(&self, name: &PersonName) -> Option<&Person> {
+        self.persons.iter().find(|p| p.name == *name)
+    }
+
+    /// Who works at `site`, in the site's order.
+    pub fn persons_at(&self, site: &SiteName) -> impl Iterator<Item = &Person> {
+        let names = self.site(site).map_or(&[][..], |site| &site.persons);
+        names.iter().filter_map(|name| self.person(name))
+    }
+
+    /// Who works at a member site of `tent`, and so may read its content.
+    #[must_use]
+    pub fn members_of(&self, tent: &Tent) -> Vec<&Person> {
+        self.persons_at_any(&tent.members)
+    }
+
+    /// Who works at an auditor site of `tent`, and so may read its catalogues.
+    #[must_use]
+    pub fn auditors_of(&self, tent: &Tent) -> Vec<&Person> {
+        self.persons_at_any(&tent.auditors)
+    }
+
+    /// Each person once, in the order of the policy.
+    fn persons_at_any(&self, sites: &[SiteName]) -> Vec<&Person> {
+        let there: HashSet<_> =
+            sites.iter().filter_map(|site| self.site(site)).flat_map(|site| &site.persons).collect();
+        self.persons.iter().filter(|person| there.contains(&person.name)).collect()
+    }
+
+    /// The sites that bundles of `tent` may be for: its destinations or, if it names none, its members and auditors.
+    #[must_use]
+    pub fn sites_for(&self, tent: &Tent) -> Vec<&Site> {
+        let all = || tent.members.iter().chain(&tent.auditors).collect::<Vec<_>>();
+        let names = tent.destinations.as_ref().map_or_else(all, |named| named.iter().collect());
+        names.into_iter().filter_map(|name| self.site(name)).collect()
+    }
+
     /// The person who signs with `key`.
     #[must_use]
     pub fn person_of(&self, key: &PublicKey) -> Option<&Person> {
@@ -201,86 +207,6 @@ impl Policy {
         let excepted = |revocation: &Revocation| seal.is_some_and(|seal| revocation.except.contains(seal));
         self.revocations.iter().any(|revocation| revocation.key == *key && !excepted(revocation))
     }
-
-    /// Begins a tent that nobody may do anything in; `false` if there was one of this name.
-    pub fn begin_tent(&mut self, name: &TentName) -> bool {
-        let new = self.tent(name).is_none();
-        if new {
-            self.tents.push(Tent::new(name.clone()));
-        }
-        new
-    }
-
-    /// Trusts `card` with `grant` in `tent`, which is begun if need be; `false` if that stood there already.
-    ///
-    /// A card that contradicts a known one (same name, other keys) is refused by [`Policy::to_text`].
-    pub fn grant(&mut self, card: &Card, tent: &TentName, grant: Grant) -> bool {
-        self.begin_tent(tent);
-        let known = self.know(card);
-        let Some(tent) = self.tents.iter_mut().find(|t| t.name == *tent) else { return false };
-        let granted = match grant {
-            Grant::Member => add(&mut tent.members, &card.site),
-            Grant::Auditor => add(&mut tent.auditors, &card.site),
-            Grant::Exporter => add(&mut tent.exporters, &card.person),
-        };
-        known || granted
-    }
-
-    /// Takes `grant` in `tent` from the site or, for exporters, the person called `name`; `false` if it was not given.
-    ///
-    /// A tent that nobody has a role in any more goes; sites and persons stay known, as past bundles name them.
-    pub fn withdraw(&mut self, name: &str, tent: &TentName, grant: Grant) -> bool {
-        let Some(at) = self.tents.iter().position(|t| t.name == *tent) else { return false };
-        let found = &mut self.tents[at];
-        let withdrawn = match grant {
-            Grant::Member => remove(&mut found.members, |site| site.as_str() == name),
-            Grant::Auditor => remove(&mut found.auditors, |site| site.as_str() == name),
-            Grant::Exporter => remove(&mut found.exporters, |person| person.as_str() == name),
-        };
-        if found.members.is_empty() && found.auditors.is_empty() && found.exporters.is_empty() {
-            self.tents.remove(at);
-        }
-        withdrawn
-    }
-
-    fn know(&mut self, card: &Card) -> bool {
-        let site = Site {
-            name: card.site.clone(),
-            persons: vec![card.person.clone()],
-            card: card.fingerprint(),
-            recipient: card.recipient.clone(),
-            label_key: card.label_key.clone(),
-        };
-        let person = Person { name: card.person.clone(), organisation: None, keys: vec![card.key.clone()] };
-        // Persons may come to have several keys, so theirs is known when it is one of them.
-        let person_is_new = !self.persons.iter().any(|p| p.name == card.person && p.keys.contains(&card.key));
-        if person_is_new {
-            self.persons.push(person);
-        }
-        // More persons may have come to work there since.
-        let same = |known: &Site| (&known.name, &known.card) == (&site.name, &site.card);
-        let site_is_new = !self.sites.iter().any(same);
-        if site_is_new {
-            self.sites.push(site);
-        }
-        site_is_new || person_is_new
-    }
-}
-
-/// Adds what is not there; says whether it did.
-fn add<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) -> bool {
-    let new = !list.contains(item);
-    if new {
-        list.push(item.clone());
-    }
-    new
-}
-
-/// Removes what `is` picks; says whether there was any.
-fn remove<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool) -> bool {
-    let before = list.len();
-    list.retain(|item| !is(item));
-    list.len() < before
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -2,8 +2,9 @@
 
 use super::is_default;
 use crate::names::{PersonName, SiteName, TentName};
-use crate::sshsig::Touch;
+use crate::sshsig::{PublicKey, Touch};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A compartment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,25 @@ impl Tent {
             post_quantum: false,
             content: ContentRules::default(),
         }
+    }
+}
+
+impl Touch {
+    /// Whether signatures of `key` can show what is asked for.
+    #[must_use]
+    pub fn can_be_met_by(self, key: &PublicKey) -> bool {
+        self == Self::Any || key.is_security_key()
+    }
+}
+
+/// As it stands in a policy.
+impl fmt::Display for Touch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "any",
+            Self::Presence => "presence",
+            Self::Verification => "verification",
+        })
     }
 }
 

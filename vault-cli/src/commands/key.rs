@@ -23,4 +23,16 @@ impl KeyArg {
             None => Ok(own_key(vault)?),
         }
     }
+
+    /// The same where there may be no vault, whose own key it would be.
+    pub(crate) fn signer_if<'u>(&self, vault: Option<&Vault>, ui: &'u Ui) -> Result<Box<dyn Signer + 'u>, Failure> {
+        match (&self.key, vault) {
+            (Some(path), _) => Ok(open_key(path, ui.observer())?),
+            (None, Some(vault)) => Ok(own_key(vault)?),
+            (None, None) => Err(Failure::usage(
+                "there is neither a vault nor a key to sign with",
+                "name a key with --key FILE, or a vault, whose own key signs, with --vault DIR",
+            )),
+        }
+    }
 }

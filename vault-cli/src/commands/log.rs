@@ -53,7 +53,7 @@ fn line(event: &Event) -> String {
         Event::Exported(e) => {
             let sites: Vec<_> = e.destinations.iter().map(ToString::to_string).collect();
             let what = moved(&e.artifacts);
-            format!("exported {what} of tent {} to {}, bundle {}", e.tent, sites.join(", "), e.bundle)
+            format!("{} exported {what} of tent {} to {}, bundle {}", e.exporter, e.tent, sites.join(", "), e.bundle)
         }
         Event::Superseded { bundle, by } => format!("bundle {bundle} was superseded by {by}"),
         Event::ExportAbandoned { label, .. } => format!("export {label} came to nothing"),

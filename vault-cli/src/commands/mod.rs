@@ -12,7 +12,9 @@ pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod media;
 pub(crate) mod pending;
+pub(crate) mod policy;
 pub(crate) mod repair;
+pub(crate) mod revoke;
 pub(crate) mod show;
 pub(crate) mod tent;
 pub(crate) mod trust;
@@ -20,6 +22,7 @@ pub(crate) mod untrust;
 pub(crate) mod verify;
 
 mod brought;
+mod change;
 pub(crate) mod key;
 mod medium;
 
@@ -36,6 +39,8 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Tent(args) => tent::run(&args, &global, ui),
         Command::Trust(args) => trust::run(&args, &global, ui),
         Command::Untrust(args) => untrust::run(&args, &global, ui),
+        Command::Policy(args) => policy::run(&args, &global, ui),
+        Command::Revoke(args) => revoke::run(&args, &global, ui),
         Command::Media(args) => media::run(&args, ui),
         Command::Export(args) => export::run(*args, &global, ui),
         Command::Approve(args) => approve::run(&args, &global, ui),

@@ -1,7 +1,7 @@
 //! A bundle's medium made again: a lost volume from the source, under a seal that supersedes the old one; or what
 //! describes the bundle, for a volume that was written before there was a seal.
 
-use super::describe::{describe_on, sign};
+use super::describe::{Signing, describe_on, sign};
 use super::done::VolumeDone;
 use super::journal::Kept;
 use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
@@ -16,13 +16,14 @@ use super::slots::{NoChanger, Terms};
 use super::source::walk;
 use super::target::{Target, bundle_path};
 use super::volumes::Volumes;
-use super::{ExportError, ExportOptions, Interruption, Outcome, Proof, Spanning, Written};
+use super::{ExportError, ExportOptions, Exporter, Interruption, Outcome, Proof, Spanning, Written};
 use crate::bundle::check_room;
 use crate::error::FsError;
 use crate::fs::Aligned;
 use crate::held::HeldError;
 use crate::observe::{Event, Observer, Phase};
 use crate::pool::{Buffers, Stop};
+use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::custody::{self, Exported};
 use gapvault_formats::ids::BundleId;
@@ -63,8 +64,13 @@ pub fn find_made(vault: &Vault, beginning: &str) -> Result<BundleId, ExportError
     }
 }
 
-/// Writes a medium of a bundle again.
-pub fn again(vault: &mut Vault, request: &Again, observer: &dyn Observer) -> Result<Outcome, ExportError> {
+/// Writes a medium of a bundle again. A lost volume takes a new seal, which `signer` must sign with the key of the old.
+pub fn again(
+    vault: &mut Vault,
+    request: &Again,
+    signer: &dyn Signer,
+    observer: &dyn Observer,
+) -> Result<Outcome, ExportError> {
     take_places(vault)?;
     let bundle = newest(vault, request.bundle);
     let not_made = ExportError::NotAgain { bundle, fault: "this vault did not make it" };
@@ -76,7 +82,7 @@ pub fn again(vault: &mut Vault, request: &Again, observer: &dyn Observer) -> Res
     }
     let request = &Again { bundle, ..request.clone() };
     match &request.volume {
-        Some(volume) => remake_volume(vault, request, &exported, volume, observer),
+        Some(volume) => remake_volume(vault, request, &exported, volume, (signer, observer)),
         None => describe_again(vault, request, &exported),
     }
 }
@@ -163,13 +169,14 @@ fn remake_volume(
     request: &Again,
     exported: &Exported,
     name: &VolumeName,
-    observer: &dyn Observer,
+    (signer, observer): Signing<'_>,
 ) -> Result<Outcome, ExportError> {
     let fault = |fault| ExportError::NotAgain { bundle: request.bundle, fault };
     let now = vault.clock().now();
     if exported.expires <= now {
         return Err(fault("it has expired"));
     }
+    let exporter = same_exporter(vault, exported, signer)?;
     let old = stored_seal(vault, &request.bundle)?;
     let volume = Volume::find(&old, &request.bundle, name)?;
     super::target::check(&request.medium)?;
@@ -196,7 +203,7 @@ fn remake_volume(
 
     let terms = Terms {
         label: exported.label.clone(),
-        exporter: vault.card().key.fingerprint(),
+        exporter: exporter.key.fingerprint(),
         spanning: Spanning::Together,
         sizes: Sizes::new(FullPack::longest(begin.pack_size), begin.parity, &[&request.medium])?,
         reserve: 0,
@@ -226,9 +233,21 @@ fn remake_volume(
     volumes.finish()?;
     let (mut targets, done, fresh, _) = volumes.into_parts();
     let done = done.into_iter().next().ok_or(fault("nothing of it was written"))?;
-    let (outcome, described) = seal_again(vault, (exported, &old), &volume, (&mut targets, &done, fresh))?;
+    let signing = (&exporter, (signer, observer));
+    let (outcome, described) = seal_again(vault, (exported, &old), &volume, (&mut targets, &done, fresh), signing)?;
     seal_all(&mut targets, &described)?;
     Ok(Outcome { kept: kept_before, ..outcome })
+}
+
+/// The exporter of the old seal, who must still be one.
+fn same_exporter(vault: &Vault, exported: &Exported, signer: &dyn Signer) -> Result<Exporter, ExportError> {
+    let (actual, expected) = (signer.public().fingerprint(), exported.key.fingerprint());
+    if actual != expected {
+        return Err(ExportError::OtherKey { actual, expected });
+    }
+    let tent = vault.policy().tent(&exported.tent);
+    let fault = "its tent is no more";
+    Exporter::find(vault, signer, tent.ok_or(ExportError::NotAgain { bundle: exported.bundle, fault })?)
 }
 
 impl Volume {
@@ -283,13 +302,14 @@ fn seal_again(
     (exported, old): (&Exported, &Seal),
     volume: &Volume,
     (targets, done, fresh): (&mut [Target], &VolumeDone, Vec<Subject>),
+    signing: (&Exporter, Signing<'_>),
 ) -> Result<(Outcome, super::describe::Described), ExportError> {
     let copy = vault.bundle_path(&exported.bundle);
     let staging = vault.stage(exported.label.as_str())?;
     let made = (|| {
         let mut listed = [fresh, done.files.clone()].concat();
         for target in targets.iter_mut() {
-            let recover = recover::text(&exported.label, &vault.card().key.fingerprint());
+            let recover = recover::text(&exported.label, &exported.key.fingerprint());
             listed.extend(describe_on(target, &copy, &recover)?);
             listed.sort_by_cached_key(|s| s.file.to_string());
             let list = target.file(BundleFile::Sums(volume.name.clone()), sums::text(&listed).as_bytes())?;
@@ -302,7 +322,7 @@ fn seal_again(
         let mut predicate = old.predicate().clone();
         predicate.created = later(vault.clock().now(), predicate.created);
         predicate.supersedes = Some(exported.bundle);
-        sign(vault, others.chain(listed).collect(), predicate, staging.path(), targets)
+        sign(others.chain(listed).collect(), predicate, staging.path(), targets, signing)
     })();
     let described = match made {
         Ok(described) => described,

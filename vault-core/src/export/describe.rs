@@ -5,9 +5,11 @@ use super::groups::ranges;
 use super::pipeline::Content;
 use super::source::{Kind, Source};
 use super::target::Target;
-use super::{ExportError, Plan};
+use super::{ExportError, Exporter, Plan};
 use crate::error::FsError;
 use crate::fs::{Durable, write_replacing};
+use crate::observe::Observer;
+use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::agefile::{SealWriter, Suite};
 use gapvault_formats::catalogue::{self, Artifact, CatalogueWriter, Record, Role};
@@ -16,11 +18,13 @@ use gapvault_formats::index::{self, IndexWriter, Run};
 use gapvault_formats::keys::Keys;
 use gapvault_formats::names::VolumeName;
 use gapvault_formats::seal::{BundleFile, Parity, Predicate, SEAL_NAME, Seal, Stanzas, StreamLayout, Subject, Volume};
-use gapvault_formats::sshsig::Namespace;
 use gapvault_formats::table::TableWriter;
 use gapvault_formats::{FORMAT, padding, recover, sums};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+/// Who signs the seal, and who is told that a person is waited for.
+pub(super) type Signing<'a> = (&'a dyn Signer, &'a dyn Observer);
 
 /// A bundle that lacks nothing but its seal on the media.
 pub(super) struct Described {
@@ -38,6 +42,7 @@ pub(super) fn describe(
     staging: &Path,
     targets: &mut [Target],
     (volumes, packs): (&[VolumeDone], Vec<Subject>),
+    signing: Signing<'_>,
 ) -> Result<Described, ExportError> {
     write_catalogue(vault, plan, source, content, &staging.join(BundleFile::Catalogue.to_string()))?;
     write_index(plan, content, &staging.join(BundleFile::Index.to_string()))?;
@@ -45,7 +50,7 @@ pub(super) fn describe(
 
     let mut subjects = packs;
     subjects.extend(volumes.iter().flat_map(|volume| volume.files.iter().cloned()));
-    let text = recover::text(&plan.label, &vault.card().key.fingerprint());
+    let text = recover::text(&plan.label, &plan.exporter.key.fingerprint());
     // Those that were taken out have their lists already; the last ones are in.
     let (out, within) = volumes.split_at(volumes.len() - targets.len());
     debug_assert!(out.iter().all(|volume| volume.has_list()));
@@ -59,8 +64,8 @@ pub(super) fn describe(
             subjects.extend(common);
         }
     }
-    let predicate = predicate(vault, plan, content, volumes)?;
-    sign(vault, subjects, predicate, staging, targets)
+    let predicate = predicate(plan, content, volumes)?;
+    sign(subjects, predicate, staging, targets, (plan.exporter, signing))
 }
 
 fn target_is_first(name: &VolumeName, within: &[VolumeDone]) -> bool {
@@ -80,17 +85,16 @@ pub(super) fn describe_on(target: &mut Target, staging: &Path, recover: &str) ->
 
 /// Seals: the signature stands on the media that are in, the seal and it in `staging`.
 pub(super) fn sign(
-    vault: &Vault,
     subjects: Vec<Subject>,
     predicate: Predicate,
     staging: &Path,
     targets: &mut [Target],
+    (exporter, (signer, observer)): (&Exporter, Signing<'_>),
 ) -> Result<Described, ExportError> {
     let size = subjects.iter().map(|s| s.size).sum();
     let seal = Seal::new(subjects, predicate)?.to_bytes()?;
-    let key = &vault.identities().ssh;
-    let armoured = key.sign(Namespace::Seal, &seal).map_err(crate::vault::VaultError::from)?;
-    let name = format!("{SEAL_NAME}.{}.sig", vault.card().key.fingerprint());
+    let armoured = exporter.sign(signer, &seal, observer)?;
+    let name = format!("{SEAL_NAME}.{}.sig", exporter.key.fingerprint());
     for target in targets {
         target.signature(&name, armoured.as_bytes())?;
     }
@@ -99,12 +103,7 @@ pub(super) fn sign(
     Ok(Described { id: BundleId::of(&seal), seal, size })
 }
 
-fn predicate(
-    vault: &Vault,
-    plan: &Plan<'_>,
-    content: &Content,
-    volumes: &[VolumeDone],
-) -> Result<Predicate, ExportError> {
+fn predicate(plan: &Plan<'_>, content: &Content, volumes: &[VolumeDone]) -> Result<Predicate, ExportError> {
     let tag = |site: &&gapvault_formats::policy::Site| site.label_key.tag(&plan.nonce, &plan.request.tent);
     let mut destinations: Vec<_> = plan.sites.iter().map(tag).collect();
     destinations.sort_unstable();
@@ -114,7 +113,7 @@ fn predicate(
         format: FORMAT,
         label: plan.label.clone(),
         nonce: plan.nonce,
-        exporter: vault.card().key.clone(),
+        exporter: plan.exporter.key.clone(),
         created: plan.created,
         expires: plan.expires,
         number: plan.number,
@@ -150,7 +149,7 @@ fn write_catalogue(
         nonce: plan.nonce,
         tent: plan.request.tent.clone(),
         site: vault.card().site.clone(),
-        person: vault.card().person.clone(),
+        person: plan.exporter.person.clone(),
         readers: plan.readers.clone(),
         totals: source.totals(),
     };

@@ -6,10 +6,11 @@ use crate::error::{Explain, FsError, Kind, explain};
 use crate::held::HeldError;
 use crate::media::ProbeError;
 use crate::observe::Observer;
+use crate::sign::SignError;
 use crate::vault::VaultError;
 use gapvault_formats::agefile::AgeError;
 use gapvault_formats::catalogue::CatalogueError;
-use gapvault_formats::ids::{BundleId, MediumDigest};
+use gapvault_formats::ids::{BundleId, KeyFingerprint, MediumDigest};
 use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
 use gapvault_formats::names::{ArtifactRef, Label, NameError, PersonName, TentName, VolumeName};
@@ -212,6 +213,37 @@ pub enum ExportError {
         /// For which tent.
         tent: TentName,
     },
+    /// The policy gives the key to nobody.
+    #[error("the policy gives key {key} to no person")]
+    UnknownKey {
+        /// Which key.
+        key: KeyFingerprint,
+    },
+    /// The policy revokes the key.
+    #[error("the policy revokes key {key} of {person}")]
+    RevokedKey {
+        /// Which key.
+        key: KeyFingerprint,
+        /// Whose it is.
+        person: PersonName,
+    },
+    /// The tent wants to see that a security key was touched, or knew its person.
+    #[error("tent {tent} asks for signatures by security keys that show more of the person than this one")]
+    NotShown {
+        /// Which tent.
+        tent: TentName,
+    },
+    /// A seal can be superseded with its exporter's key only.
+    #[error("it was sealed with key {expected}, not with {actual}")]
+    OtherKey {
+        /// The key that was named.
+        actual: KeyFingerprint,
+        /// The exporter's.
+        expected: KeyFingerprint,
+    },
+    /// The key did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// Nobody elsewhere could read it.
     #[error("tent {tent} has no member or auditor at another site")]
     NoDestination {
@@ -322,7 +354,7 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
-explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
+explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
     Self::TooSmall { .. } | Self::TooSmallAlone { .. } => (Medium, Some("add a medium with another --to, have several put in one after the other (`--volume-size`), or start all the same with --overcommit: content mostly gets smaller")),
@@ -344,6 +376,10 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held], {
     Self::NoVolume { .. } => (Usage, None),
     Self::NoTent { .. } => (Refused, Some("`gapvault tent new TENT` makes one")),
     Self::NotAnExporter { .. } => (Refused, Some("`gapvault tent new TENT` in this vault makes its own person an exporter")),
+    Self::UnknownKey { .. } => (Refused, Some("name the key of a person in the policy (`--key`), or have this one added to it")),
+    Self::RevokedKey { .. } => (Refused, Some("sign with another key (`--key`)")),
+    Self::NotShown { .. } => (Refused, Some("sign with a security key (`--key`) that asks for a touch, or for its fingerprint or PIN where the tent wants that (`ssh-keygen -O verify-required`)")),
+    Self::OtherKey { .. } => (Refused, Some("name the key that sealed it (`--key`)")),
     Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
     Self::TooManyDestinations { .. } => (Usage, None),
     Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),

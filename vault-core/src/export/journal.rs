@@ -14,6 +14,7 @@ use crate::vault::{Vault, VaultError};
 use gapvault_formats::ids::{JournalKey, MediumDigest, Nonce, TentKeyPin};
 use gapvault_formats::names::{ArtifactRef, Label, TentName};
 use gapvault_formats::seal::{Group, Subject};
+use gapvault_formats::sshsig::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -34,6 +35,8 @@ const TAG: usize = 16;
 pub(super) struct Begin {
     pub(super) artifact: ArtifactRef,
     pub(super) tent: TentName,
+    /// The exporter's key, which is named on every volume; `None` for the vault's own.
+    pub(super) key: Option<PublicKey>,
     /// As they were named, made absolute.
     pub(super) paths: Vec<PathBuf>,
     pub(super) follow_links: bool,

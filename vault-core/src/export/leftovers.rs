@@ -101,10 +101,10 @@ pub(super) fn newest(vault: &Vault, bundle: BundleId) -> BundleId {
 /// Puts what describes a bundle on a medium, and its seal.
 pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> Result<(), ExportError> {
     let copy = vault.bundle_path(bundle);
-    let exported = exported_as(vault, bundle);
-    let label = exported.map(|exported| &exported.label);
-    let label = label.ok_or(ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" })?;
-    describe_on(&mut target, &copy, &recover::text(label, &vault.card().key.fingerprint()))?;
+    let not_made = ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" };
+    let exported = exported_as(vault, bundle).ok_or(not_made)?;
+    let key = exported.key.fingerprint();
+    describe_on(&mut target, &copy, &recover::text(&exported.label, &key))?;
     let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
     // The exporter's, and approvals that were given since.
     for name in signature_files(&Folder::open(&copy)?).map_err(HeldError::from)? {

@@ -7,6 +7,7 @@ mod again;
 mod describe;
 mod done;
 mod error;
+mod exporter;
 mod groups;
 mod journal;
 mod leftovers;
@@ -32,11 +33,13 @@ mod work;
 pub use self::again::{Again, again, find_made};
 use self::error::Interruption;
 pub use self::error::{ExportError, MediumError};
+use self::exporter::Exporter;
 pub use self::prepare::{GoesOn, MediaPlan, PlannedVolume, Prepared, prepare};
 pub use self::slots::{Changer, NoChanger};
 pub use self::source_error::SourceError;
 pub use self::unfinished::{UnfinishedExport, drop_unfinished, unfinished};
 use crate::observe::Observer;
+use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::agefile::{Identity, Recipient};
 use gapvault_formats::catalogue::{Provenance, Reader, Role};
@@ -206,6 +209,7 @@ pub struct Written {
 /// Everything that is settled before the first byte is read.
 struct Plan<'a> {
     request: &'a ExportRequest,
+    exporter: &'a Exporter,
     sites: Vec<&'a Site>,
     readers: Vec<Reader>,
     shape: shape::Shape,
@@ -220,17 +224,18 @@ struct Plan<'a> {
     identity: Identity,
 }
 
-/// Exports to a new bundle, or goes on with one that broke off.
+/// Exports to a new bundle that `signer` seals, or goes on with one that broke off.
 ///
 /// The seal comes last: until it stands on a medium there is no bundle there. When this fails, what was written is kept
 /// for the same request to go on with, or removed if there is nothing to go on with.
 pub fn export(
     vault: &mut Vault,
     request: &ExportRequest,
+    signer: &dyn Signer,
     changer: &dyn Changer,
     observer: &dyn Observer,
 ) -> Result<Outcome, ExportError> {
-    prepare(vault, request, observer)?.run(vault, changer, observer)
+    prepare(vault, request, signer, observer)?.run(vault, changer, observer)
 }
 
 impl Plan<'_> {

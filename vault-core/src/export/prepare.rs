@@ -5,11 +5,14 @@ use super::journal::State;
 use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
 use super::source::{Source, walk};
-use super::{ExportError, ExportRequest, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished};
+use super::{
+    ExportError, ExportRequest, Exporter, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished,
+};
 use crate::error::FsError;
 use crate::export::pack::FullPack;
 use crate::media::{Depth, LargestFile, Probe, probe};
 use crate::observe::{Event, Observer, Phase};
+use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::catalogue::Totals;
 use gapvault_formats::names::{Label, TentName, VolumeName};
@@ -78,6 +81,8 @@ pub struct GoesOn {
 /// An export that can begin.
 pub struct Prepared<'a> {
     pub(super) request: &'a ExportRequest,
+    pub(super) signer: &'a dyn Signer,
+    pub(super) exporter: Exporter,
     pub(super) source: Source,
     pub(super) shape: shape::Shape,
     pub(super) sizes: Sizes,
@@ -99,13 +104,15 @@ impl Prepared<'_> {
     }
 }
 
-/// Looks at everything that an export needs, and tries the media with little files.
+/// Looks at everything that an export needs, and tries the media with little files. Nothing is asked of `signer` but its
+/// public key.
 pub fn prepare<'a>(
     vault: &Vault,
     request: &'a ExportRequest,
+    signer: &'a dyn Signer,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
-    check_policy(vault, &request.tent)?;
+    let exporter = check_policy(vault, &request.tent, signer)?;
     check_options(request)?;
     let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
     let paths = request.media.paths();
@@ -136,7 +143,7 @@ pub fn prepare<'a>(
     if most.div_ceil(pack_size) > limits::PACKS {
         return Err(ExportError::TooLarge { bytes: source.bytes, pack_size });
     }
-    let same = same(request)?;
+    let same = same(vault, request, &exporter)?;
     let (unfinished, given_up) = if request.options.restart {
         (None, of_artifact(vault, request)?)
     } else {
@@ -168,6 +175,8 @@ pub fn prepare<'a>(
             goes_on: None,
         },
         request,
+        signer,
+        exporter,
         source,
         shape,
         sizes,
@@ -294,13 +303,10 @@ impl Prepared<'_> {
     }
 }
 
-fn check_policy(vault: &Vault, name: &TentName) -> Result<(), ExportError> {
+fn check_policy(vault: &Vault, name: &TentName, signer: &dyn Signer) -> Result<Exporter, ExportError> {
     let policy = vault.policy();
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
-    let person = &vault.card().person;
-    if !tent.exporters.contains(person) {
-        return Err(ExportError::NotAnExporter { person: person.clone(), tent: name.clone() });
-    }
+    let exporter = Exporter::find(vault, signer, tent)?;
     let sites: Vec<_> = tent.members.iter().chain(&tent.auditors).collect();
     if sites.iter().all(|site| **site == vault.card().site) {
         return Err(ExportError::NoDestination { tent: name.clone() });
@@ -308,7 +314,7 @@ fn check_policy(vault: &Vault, name: &TentName) -> Result<(), ExportError> {
     if sites.len() > limits::DESTINATIONS {
         return Err(ExportError::TooManyDestinations { tent: name.clone() });
     }
-    Ok(())
+    Ok(exporter)
 }
 
 fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
@@ -327,11 +333,12 @@ fn check_options(request: &ExportRequest) -> Result<(), ExportError> {
     }
 }
 
-fn same(request: &ExportRequest) -> Result<Same, ExportError> {
+fn same(vault: &Vault, request: &ExportRequest, exporter: &Exporter) -> Result<Same, ExportError> {
     let absolute = |path: &PathBuf| path.canonicalize().map_err(FsError::at("can't find", path));
     Ok(Same {
         artifact: request.artifact.clone(),
         tent: request.tent.clone(),
+        key: (exporter.key != vault.card().key).then(|| exporter.key.clone()),
         paths: request.paths.iter().map(absolute).collect::<Result<_, _>>()?,
         follow_links: request.options.follow_links,
         pack_size: request.options.pack_size,

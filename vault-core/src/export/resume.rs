@@ -13,6 +13,7 @@ use crate::vault::Vault;
 use gapvault_formats::custody;
 use gapvault_formats::names::Label;
 use gapvault_formats::names::{ArtifactRef, TentName};
+use gapvault_formats::sshsig::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ use std::path::PathBuf;
 pub(super) struct Same {
     pub(super) artifact: ArtifactRef,
     pub(super) tent: TentName,
+    /// The exporter's key; `None` for the vault's own.
+    pub(super) key: Option<PublicKey>,
     pub(super) paths: Vec<PathBuf>,
     pub(super) follow_links: bool,
     pub(super) pack_size: u64,
@@ -41,6 +44,9 @@ impl std::fmt::Display for Same {
             Parity::Percent(percent) => write!(f, " --parity {percent}%")?,
             Parity::SpareVolume => f.write_str(" --spare-volumes 1")?,
         }
+        if let Some(key) = &self.key {
+            write!(f, " --key FILE (with key {})", key.fingerprint())?;
+        }
         f.write_str(if self.follow_links { " --follow-links" } else { "" })?;
         f.write_str(if self.swapped { " --volume-size …" } else { "" })
     }
@@ -51,6 +57,7 @@ impl Same {
         Self {
             artifact: begin.artifact.clone(),
             tent: begin.tent.clone(),
+            key: begin.key.clone(),
             paths: begin.paths.clone(),
             follow_links: begin.follow_links,
             pack_size: begin.pack_size,

@@ -103,6 +103,7 @@ impl Prepared<'_> {
         };
         Ok(Plan {
             request: self.request,
+            exporter: &self.exporter,
             readers: sites.iter().map(|(site, role)| reader(site, *role)).collect(),
             sites: sites.into_iter().map(|(site, _)| site).collect(),
             shape,
@@ -130,7 +131,7 @@ impl Prepared<'_> {
             Some(unfinished) => unfinished.begin.mounted.clone(),
             None => self.request.media.paths().iter().filter(|path| is_mount_point(path)).cloned().collect(),
         };
-        let terms = self.terms(vault, plan, mounted);
+        let terms = self.terms(plan, mounted);
         let (journal, rows, packs, mut begun) = self.begin(vault, plan, unfinished, &terms, (changer, observer))?;
         let lost = std::mem::take(&mut begun.lost);
         let kept_before = begun.kept.len() as u64;
@@ -163,10 +164,10 @@ impl Prepared<'_> {
         Ok(content)
     }
 
-    fn terms(&self, vault: &Vault, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Terms {
+    fn terms(&self, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Terms {
         Terms {
             label: plan.label.clone(),
-            exporter: vault.card().key.fingerprint(),
+            exporter: plan.exporter.key.fingerprint(),
             spanning: self.spanning,
             sizes: self.sizes,
             reserve: self.reserve,
@@ -239,6 +240,7 @@ impl Prepared<'_> {
         Ok(Begin {
             artifact: self.same.artifact.clone(),
             tent: self.same.tent.clone(),
+            key: self.same.key.clone(),
             paths: self.same.paths.clone(),
             follow_links: self.same.follow_links,
             pack_size: self.same.pack_size,
@@ -263,8 +265,9 @@ impl Prepared<'_> {
     ) -> Result<Outcome, ExportError> {
         let count = packs.len() as u64;
         let staging = vault.stage(plan.label.as_str())?;
-        let described =
-            describe::describe(vault, plan, (&self.source, content), staging.path(), &mut targets, (&done, packs));
+        let what = (&self.source, content);
+        let signing = (self.signer, observer);
+        let described = describe::describe(vault, plan, what, staging.path(), &mut targets, (&done, packs), signing);
         let described = match described.and_then(|d| observer.interruption().map(|()| d)) {
             Ok(described) => described,
             Err(error) => {
@@ -283,6 +286,8 @@ impl Prepared<'_> {
             number: plan.number,
             created: plan.created,
             expires: plan.expires,
+            exporter: plan.exporter.person.clone(),
+            key: plan.exporter.key.clone(),
             destinations,
             artifacts: vec![moved],
             size: described.size,

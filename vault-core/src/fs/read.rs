@@ -86,13 +86,22 @@ impl Folder {
     /// What stands in this folder, in order of names: each name and whether it is a folder; `None` if that is more than
     /// `limit`.
     pub(crate) fn entries(&self, limit: usize) -> Result<Option<Vec<(String, bool)>>, FsError> {
+        self.entries_where(limit, |_| true)
+    }
+
+    /// The same of the names that are `wanted`: others are passed over, however many they are.
+    pub(crate) fn entries_where(
+        &self,
+        limit: usize,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Option<Vec<(String, bool)>>, FsError> {
         let failed = || FsError::at("can't list", &self.path);
         let dir = rustix::fs::Dir::read_from(&self.fd).map_err(failed())?;
         let mut entries = Vec::new();
         for entry in dir {
             let entry = entry.map_err(failed())?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name == "." || name == ".." {
+            if name == "." || name == ".." || !wanted(&name) {
                 continue;
             }
             if entries.len() == limit {

@@ -17,7 +17,7 @@ use file::FileKey;
 use gapvault_formats::sshsig::{Namespace, PublicKey};
 
 /// A key that signs.
-pub trait Signer {
+pub trait Signer: Send + Sync {
     /// Its public half.
     fn public(&self) -> &PublicKey;
 

@@ -13,12 +13,8 @@ impl Vault {
             match entry.event {
                 Event::Imported(ref imported) => floor = floor.max(Some(imported.created)),
                 Event::Policy { epoch, digest, .. } => {
-                    let (time, reset) = if epoch == self.policy.epoch {
-                        (self.policy.time, self.policy.reset_clock)
-                    } else {
-                        let (_, policy) = policies::load_named(&self.root.join("policy"), epoch, digest)?;
-                        (policy.time, policy.reset_clock)
-                    };
+                    let policy = policies::load_named(&self.root, epoch, digest)?.policy;
+                    let (time, reset) = (policy.time, policy.reset_clock);
                     floor = floor.max(time);
                     if reset {
                         break;

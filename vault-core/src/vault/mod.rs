@@ -5,7 +5,10 @@
 //!   card.toml                   the site's public keys, as they are carried across
 //!   secrets/age.key, ssh.key    the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
-//!   policy/000001.toml, .sig    every policy that was in force, each signed
+//!   policy/000001.toml          every policy that was in force,
+//!   policy/000001.toml.<key>.sig    with the signatures that put it there
+//!   policy.toml                 the working copy: the policy in force, or one that is proposed
+//!   policy.toml.<key>.sig       signatures over what is proposed
 //!   log/entries.jsonl           the custody log
 //!   log/checkpoint              its signed head: the commit point of everything else
 //!   bundles/<bundle id>/        bundles that the log admitted or made
@@ -16,11 +19,14 @@
 mod floor;
 mod identity;
 mod log;
-mod policies;
+pub(crate) mod policies;
 mod store;
 mod tents;
 
+pub use policies::beside::{Beside, FaultKind, GoodSignature, SignatureFault};
+
 pub(crate) use identity::Identities;
+pub(crate) use policies::InForce;
 pub(crate) use store::{Held, Incoming};
 
 use crate::clock::Clock;
@@ -31,8 +37,9 @@ use gapvault_formats::custody::{Entry, Event, LogError};
 use gapvault_formats::ids::{CardFingerprint, LabelKey, PolicyDigest};
 use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName};
+use gapvault_formats::policy::root::RootError;
 use gapvault_formats::policy::{Policy, PolicyError};
-use gapvault_formats::sshsig::SshError;
+use gapvault_formats::sshsig::{Namespace, Shown, SshError};
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::io::Read;
@@ -54,7 +61,7 @@ pub struct Vault {
     clock: Clock,
     card: Card,
     identities: Identities,
-    policy: Policy,
+    in_force: InForce,
     log: log::Log,
     // Held for its lock.
     _lock: Option<File>,
@@ -134,13 +141,19 @@ pub enum VaultError {
         /// Its epoch in the log.
         epoch: u64,
     },
-    /// The policy file is not signed by a root person.
-    #[error("{} is not signed by a root person of the policy: {fault}", path.display())]
-    PolicySignature {
+    /// The policy file is not signed by enough root persons.
+    #[error("{} is not signed by enough root persons of the policy: {fault}", path.display())]
+    PolicySignatures {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with its signature.
-        fault: SshError,
+        /// Who is missing.
+        fault: RootError,
+    },
+    /// There is something else where people edit the policy.
+    #[error("{} is no regular file of at most {} bytes", path.display(), limits::POLICY_BYTES)]
+    WorkingCopy {
+        /// Where.
+        path: PathBuf,
     },
     /// The policy is not one, or a change to it is refused.
     #[error(transparent)]
@@ -160,7 +173,8 @@ explain!(VaultError, pass: [Fs], {
     Self::Missing { .. } | Self::Card(_) | Self::OtherCard { .. } | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
     Self::Log(_) => (Damaged, Some("compare with a backup of the vault; nothing was changed by this command")),
     Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
-    Self::PolicySignature { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
+    Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
+    Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
 });
@@ -203,9 +217,13 @@ impl Vault {
         let mut log = log::Log::create(&root.join("log"), &identities.ssh)?;
         log.append(clock.now(), Event::Init { site, card: card.fingerprint() }, &identities.ssh)?;
         let policy = Policy::first(&card);
-        let digest = policies::store(&root.join("policy"), &policy, &identities.ssh)?;
-        let change = "the first: nothing is allowed".to_owned();
-        let signed = policy.root.persons.clone();
+        let bytes = policy.to_text()?.into_bytes();
+        let signature = identities.ssh.sign(Namespace::Policy, &bytes)?;
+        let signature = GoodSignature { key: card.key, shown: Shown::default(), armoured: signature };
+        policies::store(root, policy.epoch, &bytes, &[signature])?;
+        write_new(&root.join(policies::WORKING_COPY), &bytes, 0o600)?;
+        let (digest, change) = (PolicyDigest::of(&bytes), "the first: nothing is allowed".to_owned());
+        let signed = policy.root.persons;
         log.append(clock.now(), Event::Policy { epoch: policy.epoch, digest, change, signed }, &identities.ssh)?;
         for folder in ["secrets/tents", "secrets", "policy", "log", "bundles", ""] {
             sync_folder(&root.join(folder))?;
@@ -240,10 +258,11 @@ impl Vault {
         {
             return Err(VaultError::OtherCard { actual: card.fingerprint(), expected: *expected });
         }
-        let policy = policies::load(&root.join("policy"), log.entries())?;
-        let vault = Self { root: root.to_owned(), clock, card, identities, policy, log, _lock: lock };
+        let in_force = policies::load(root, log.entries())?;
+        let vault = Self { root: root.to_owned(), clock, card, identities, in_force, log, _lock: lock };
         if access == Access::Write {
             vault.clear_leftovers()?;
+            vault.refresh_working_copy()?;
         }
         Ok(vault)
     }
@@ -263,7 +282,12 @@ impl Vault {
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.in_force.policy
+    }
+
+    /// The policy in force with its bytes.
+    pub(crate) fn in_force(&self) -> &InForce {
+        &self.in_force
     }
 
     /// The custody log, checked from its first entry to its checkpoint.
@@ -287,14 +311,25 @@ impl Vault {
         self.log.append(self.clock.now(), event, &self.identities.ssh)
     }
 
-    /// Puts `policy` in force, one epoch after the current one; the log says in words what `change` it makes.
-    pub(crate) fn apply(&mut self, mut policy: Policy, change: String) -> Result<(), VaultError> {
-        policy.epoch = self.policy.epoch + 1;
-        let digest = policies::store(&self.root.join("policy"), &policy, &self.identities.ssh)?;
-        let signed = vec![self.card.person.clone()];
-        self.record(Event::Policy { epoch: policy.epoch, digest, change, signed })?;
-        self.policy = policy;
-        Ok(())
+    /// Puts a policy in force whose signatures were judged; the log says in words what `change` it makes and whose
+    /// signatures counted. Then the working copy is the policy in force. A text that stood there is kept elsewhere if the
+    /// policy came from outside and not from it; where, is the answer.
+    pub(crate) fn put_in_force(
+        &mut self,
+        policy: InForce,
+        signatures: &[GoodSignature],
+        change: String,
+        signed: Vec<PersonName>,
+        is_outside: bool,
+    ) -> Result<Option<PathBuf>, VaultError> {
+        let (epoch, digest) = (policy.policy.epoch, policy.digest);
+        let other = is_outside && self.proposed()?.is_some_and(|bytes| bytes != policy.bytes);
+        policies::store(&self.root, epoch, &policy.bytes, signatures)?;
+        self.record(Event::Policy { epoch, digest, change, signed })?;
+        self.in_force = policy;
+        let kept = if other { Some(self.keep_working_copy()?) } else { None };
+        self.propose(&self.in_force.bytes)?;
+        Ok(kept)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::fs::{Folder, create_folder, remove_tree, rename_new, sync_folder};
 use gapvault_formats::custody::{Event, Exported, Imported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
+use gapvault_formats::names::Label;
 use gapvault_formats::seal::{SEAL_NAME, Seal};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -185,11 +186,15 @@ impl Vault {
         Ok(())
     }
 
-    /// Whether a bundle folder is one that an export of this vault left, by its seal; one without a seal is no import's.
+    /// Whether a bundle folder is one that an export of this vault left, by its seal's label; one without a seal is no
+    /// import's.
     fn made(&self, folder: &Path) -> bool {
         let seal = Folder::open(folder).ok().and_then(|f| f.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten());
         let seal = seal.and_then(|bytes| Seal::parse(&bytes).ok());
-        seal.is_none_or(|seal| seal.predicate().exporter == self.card.key)
+        let begun = |label: &Label| {
+            self.log().iter().any(|entry| matches!(&entry.event, Event::ExportBegun(begun) if begun.label == *label))
+        };
+        seal.is_none_or(|seal| begun(&seal.predicate().label))
     }
 
     fn shelf(&self) -> PathBuf {

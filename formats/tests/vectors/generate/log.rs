@@ -21,6 +21,8 @@ fn whole() -> (Vec<String>, LogHead) {
         number: 7,
         created,
         expires,
+        exporter: card.person.clone(),
+        key: card.key.clone(),
         destinations: vec!["auditor".parse().unwrap()],
         artifacts: artifacts.clone(),
         size: 330_000,

@@ -3,6 +3,9 @@
 use super::{Kind, altered};
 use crate::fixtures;
 
+/// As the policy by hand has it.
+const ORGANISATION: &str = "organisation = \"Lab\"";
+
 pub(super) fn vectors() -> Kind {
     let mut kind = Kind::new("policy", "toml");
     let good = text();
@@ -17,7 +20,7 @@ pub(super) fn vectors() -> Kind {
 /// A policy by hand, as its root may write it.
 fn text() -> String {
     let (p256, ed25519) = (fixtures::public(fixtures::P256), fixtures::public(fixtures::ED25519));
-    let [cluster, auditor] = ["33", "44"].map(|byte| byte.repeat(32));
+    let [lab, cluster, auditor] = ["66", "33", "44"].map(|byte| byte.repeat(32));
     format!(
         r#"format = 1
 epoch = 3
@@ -32,10 +35,19 @@ keys = ["{p256}"]
 
 [[person]]
 name = "lab-exporter"
+{ORGANISATION}
 keys = ["{ed25519}"]
 
 [[site]]
+name = "lab"
+persons = ["lab-exporter"]
+card = "{lab}"
+recipient = "{}"
+label_key = "{lab}"
+
+[[site]]
 name = "cluster"
+persons = ["cluster-operator"]
 card = "{cluster}"
 recipient = "{}"
 label_key = "{cluster}"
@@ -52,6 +64,7 @@ members = ["cluster"]
 auditors = ["audit"]
 exporters = ["lab-exporter"]
 "#,
+        fixtures::bundle_identity().recipient(),
         fixtures::CLUSTER,
         fixtures::AUDITOR
     )
@@ -71,7 +84,7 @@ fn forms(kind: &mut Kind, good: &str) {
             ("epoch_twice", "epoch = 3\n", "epoch = 3\nepoch = 4\n"),
             ("unknown_field", "epoch = 3\n", "epoch = 3\nmore = 1\n"),
             ("unknown_field_of_a_tent", "exporters = ", "approvers = []\nexporters = "),
-            ("root_missing", "[root]\nthreshold = 1\npersons = [\"cluster-operator\"]\n", ""),
+            ("root_missing", "[root]\nthreshold = 1\npersons = [\"cluster-operator\"]\n\n", ""),
             ("exporters_missing", "exporters = [\"lab-exporter\"]\n", ""),
             ("tent_name_in_upper_case", "\"aurora\"", "\"Aurora\""),
             ("key_of_another_type", "\"ssh-ed25519 ", "\"ssh-rsa "),
@@ -82,38 +95,135 @@ fn forms(kind: &mut Kind, good: &str) {
     );
 }
 
+/// Rules of the whole policy.
 fn rules(kind: &mut Kind, good: &str) {
     let keys = |text| format!("\"{}\"", fixtures::public(text));
     let (p256, ed25519) = (keys(fixtures::P256), keys(fixtures::ED25519));
     let label_key = |digit: char| format!("label_key = \"{}\"", digit.to_string().repeat(64));
-    let root = "persons = [\"cluster-operator\"]";
-    let tent = good.split("[[tent]]").nth(1).unwrap();
+    let root = "persons = [\"cluster-operator\"]\n\n[[person]]";
+    let of_root = |names: &str| format!("persons = [{names}]\n\n[[person]]");
+    let organisation = |text: &str| format!("organisation = \"{text}\"");
+    let threshold_2 = altered(good, root, &of_root(r#""cluster-operator", "lab-exporter""#));
+    let threshold_2 = altered(&threshold_2, "threshold = 1", "threshold = 2");
+    kind.valid("root_of_two", threshold_2.clone());
     kind.altered(
         good,
         &[
             ("two_persons_of_one_name", "name = \"lab-exporter\"", "name = \"cluster-operator\""),
             ("two_sites_of_one_name", "name = \"audit\"", "name = \"cluster\""),
-            ("two_tents_of_one_name", tent, &format!("{tent}[[tent]]{tent}")),
+            ("two_tents_of_one_name", tent(good), &format!("{}[[tent]]{}", tent(good), tent(good))),
             ("two_sites_of_one_recipient", fixtures::AUDITOR, fixtures::CLUSTER),
             ("two_sites_of_one_label_key", &label_key('4'), &label_key('3')),
             ("two_persons_of_one_key", &ed25519, &p256),
             ("key_twice_at_one_person", &ed25519, &format!("{ed25519}, {ed25519}")),
             ("person_without_a_key", &ed25519, ""),
-            ("root_of_nobody", root, "persons = []"),
-            ("root_person_twice", root, "persons = [\"cluster-operator\", \"cluster-operator\"]"),
-            ("root_person_unknown", root, "persons = [\"nobody\"]"),
+            ("organisation_empty", ORGANISATION, &organisation("")),
+            ("organisation_too_long", ORGANISATION, &organisation(&"x".repeat(65))),
+            ("organisation_with_a_line_feed", ORGANISATION, &organisation("two\\nlines")),
+            ("organisation_with_a_hidden_character", ORGANISATION, &organisation("x\u{202e}y")),
+            ("worker_unknown", "persons = [\"cluster-operator\"]\ncard", "persons = [\"nobody\"]\ncard"),
+            (
+                "worker_twice",
+                "persons = [\"cluster-operator\"]\ncard",
+                "persons = [\"cluster-operator\", \"cluster-operator\"]\ncard",
+            ),
+            ("root_of_nobody", root, &of_root("")),
+            ("root_person_twice", root, &of_root(r#""cluster-operator", "cluster-operator""#)),
+            ("root_person_unknown", root, &of_root(r#""nobody""#)),
             ("threshold_0", "threshold = 1", "threshold = 0"),
             ("threshold_over_the_persons", "threshold = 1", "threshold = 2"),
-            ("member_twice", "members = [\"cluster\"]", "members = [\"cluster\", \"cluster\"]"),
-            ("auditor_twice", "auditors = [\"audit\"]", "auditors = [\"audit\", \"audit\"]"),
-            ("exporter_twice", "exporters = [\"lab-exporter\"]", "exporters = [\"lab-exporter\", \"lab-exporter\"]"),
-            ("member_is_auditor", "auditors = [\"audit\"]", "auditors = [\"audit\", \"cluster\"]"),
-            ("member_unknown", "members = [\"cluster\"]", "members = [\"nowhere\"]"),
-            ("auditor_unknown", "auditors = [\"audit\"]", "auditors = [\"nowhere\"]"),
-            ("exporter_unknown", "exporters = [\"lab-exporter\"]", "exporters = [\"nobody\"]"),
-            ("exporter_is_a_site", "exporters = [\"lab-exporter\"]", "exporters = [\"cluster\"]"),
+            ("root_signatures_that_no_key_can_show", "threshold = 1\n", "threshold = 1\nsignatures = \"presence\"\n"),
+            ("root_signatures_unknown", "threshold = 1\n", "threshold = 1\nsignatures = \"touch\"\n"),
+            ("clock_reset_without_a_time", "epoch = 3\n", "epoch = 3\nreset_clock = true\n"),
+            ("time_with_an_offset", "epoch = 3\n", "epoch = 3\ntime = \"2026-11-21T08:00:00+00:00\"\n"),
+            ("time_as_toml_has_it", "epoch = 3\n", "epoch = 3\ntime = 2026-11-21T08:00:00Z\n"),
         ],
     );
-    let two = altered(good, root, "persons = [\"cluster-operator\", \"lab-exporter\"]");
-    kind.invalid("threshold_2", altered(&two, "threshold = 1", "threshold = 2"));
+    revocations(kind, good, &threshold_2);
+    tents(kind, good);
+}
+
+fn revocations(kind: &mut Kind, good: &str, root_of_two: &str) {
+    let seal = "55".repeat(32);
+    let revoke = |key, more: &str| format!("\n[[revocation]]\nkey = \"{}\"\n{more}", fixtures::public(key));
+    let exporter = |more: &str| format!("{good}{}", revoke(fixtures::ED25519, more));
+    kind.valid("key_revoked_but_for_a_seal", exporter(&format!("reason = \"laptop lost\"\nexcept = [\"{seal}\"]\n")));
+    kind.invalid("key_revoked_twice", format!("{}{}", exporter(""), revoke(fixtures::ED25519, "")));
+    kind.invalid("seal_excepted_twice", exporter(&format!("except = [\"{seal}\", \"{seal}\"]\n")));
+    kind.invalid("seal_excepted_that_is_none", exporter("except = [\"55\"]\n"));
+    kind.invalid("reason_too_long", exporter(&format!("reason = \"{}\"\n", "x".repeat(4097))));
+    kind.invalid("reason_with_an_escape", exporter("reason = \"\\u001b[2J\"\n"));
+    kind.invalid("root_revoked", format!("{good}{}", revoke(fixtures::P256, "")));
+    kind.invalid("root_revoked_below_its_threshold", format!("{root_of_two}{}", revoke(fixtures::ED25519, "")));
+}
+
+/// Rules of a tent.
+fn tents(kind: &mut Kind, good: &str) {
+    let (members, auditors) = ("members = [\"cluster\"]", "auditors = [\"audit\"]");
+    let exporters = "exporters = [\"lab-exporter\"]";
+    kind.altered(
+        good,
+        &[
+            ("member_twice", members, "members = [\"cluster\", \"cluster\"]"),
+            ("auditor_twice", auditors, "auditors = [\"audit\", \"audit\"]"),
+            ("exporter_twice", exporters, "exporters = [\"lab-exporter\", \"lab-exporter\"]"),
+            ("member_is_auditor", auditors, "auditors = [\"audit\", \"cluster\"]"),
+            ("member_unknown", members, "members = [\"nowhere\"]"),
+            ("auditor_unknown", auditors, "auditors = [\"nowhere\"]"),
+            ("exporter_unknown", exporters, "exporters = [\"nobody\"]"),
+            ("exporter_is_a_site", exporters, "exporters = [\"cluster\"]"),
+            (
+                "person_works_at_member_and_auditor",
+                "name = \"audit\"\n",
+                "name = \"audit\"\npersons = [\"cluster-operator\"]\n",
+            ),
+        ],
+    );
+    let rule = |more: &str| format!("{good}{more}\n");
+    kind.valid(
+        "every_rule_of_a_tent",
+        rule(
+            "destinations = [\"cluster\"]\napprovals = { k = 1, of = [\"cluster-operator\"], not_exporter = false }\n\
+             signatures = \"any\"\nvalid_days = 30\npost_quantum = true\n[tent.content]\n\
+             allowed = [\"safetensors\", \"json\"]\nforbidden = [\"zip\"]\npickle = true\nfile_bytes = 1\nbundle_bytes = 2",
+        ),
+    );
+    kind.valid("approvals_in_a_table_of_their_own", rule("[tent.approvals]\nk = 1\nof = [\"cluster-operator\"]"));
+    for (claim, more) in [
+        ("destination_unknown", "destinations = [\"nowhere\"]"),
+        ("destination_twice", "destinations = [\"cluster\", \"cluster\"]"),
+        ("destination_neither_member_nor_auditor", "destinations = [\"lab\"]"),
+        ("destinations_empty", "destinations = []"),
+        ("approvers_empty", "approvals = { k = 1, of = [] }"),
+        ("approvers_missing", "approvals = { k = 1 }"),
+        ("approver_unknown", "approvals = { k = 1, of = [\"nobody\"] }"),
+        ("approver_twice", "approvals = { k = 1, of = [\"cluster-operator\", \"cluster-operator\"] }"),
+        ("approver_who_works_elsewhere", "approvals = { k = 1, of = [\"lab-exporter\"] }"),
+        ("approvals_of_0", "approvals = { k = 0, of = [\"cluster-operator\"] }"),
+        ("approvals_over_the_approvers", "approvals = { k = 2, of = [\"cluster-operator\"] }"),
+        ("approvals_with_an_unknown_field", "approvals = { k = 1, of = [\"cluster-operator\"], exporter = true }"),
+        ("signatures_that_no_exporter_can_show", "signatures = \"verification\""),
+        ("valid_days_0", "valid_days = 0"),
+        ("valid_days_negative", "valid_days = -1"),
+        ("format_that_is_no_word", "content = { forbidden = [\"Zip!\"] }"),
+        ("format_twice", "content = { forbidden = [\"zip\", \"zip\"] }"),
+        ("format_allowed_and_forbidden", "content = { allowed = [\"zip\"], forbidden = [\"zip\"] }"),
+        ("formats_allowed_empty", "content = { allowed = [] }"),
+        ("file_ceiling_of_0", "content = { file_bytes = 0 }"),
+        ("bundle_ceiling_of_0", "content = { bundle_bytes = 0 }"),
+        ("content_with_an_unknown_field", "content = { sizes = 1 }"),
+    ] {
+        kind.invalid(claim, rule(more));
+    }
+    let idle = altered(&rule("signatures = \"presence\""), exporters, "exporters = []");
+    kind.valid("signatures_of_a_tent_without_exporters", idle.clone());
+    kind.invalid(
+        "signatures_that_no_approver_can_show",
+        format!("{idle}approvals = {{ k = 1, of = [\"cluster-operator\"] }}\n"),
+    );
+}
+
+/// What stands behind the head of the last tent.
+fn tent(text: &str) -> &str {
+    text.split("[[tent]]").nth(1).unwrap()
 }

@@ -4,6 +4,7 @@ mod next;
 mod told;
 
 use self::next::Next;
+use super::key::KeyArg;
 use super::threads;
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -25,6 +26,9 @@ use std::time::Instant;
 /// A bundle that is too large for one medium goes to several: give --to for each that is in, or --volume-size and one
 /// --to where they are put in one after the other. What breaks off (a pulled or a full medium, Ctrl-C, a reboot) goes on
 /// when the same command is given again: packs that are whole are kept.
+///
+/// The seal names the key that signs it, --key: one of an exporter of the tent. A passphrase, a PIN or a touch is asked for
+/// once, at the very end.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault lab export ./checkpoint --name llama-ft:step-4000 \\
@@ -35,6 +39,8 @@ use std::time::Instant;
     --to /media/a --to /media/b --to /media/c --spare-volumes 1 --dry-run
   gapvault --vault lab export ./checkpoint --name big:v1 --tent aurora \\
     --to /media/usb --volume-size 32G --parity 5%
+  gapvault --vault lab export ./checkpoint --name big:v1 --tent aurora \\
+    --to /media/usb --key ~/.ssh/id_ed25519_sk
   gapvault --vault lab export --again BUNDLE --volume 2 --to /media/new")]
 pub(crate) struct ExportArgs {
     /// Files and folders
@@ -75,6 +81,8 @@ pub(crate) struct ExportArgs {
     /// The volume that is lost
     #[arg(long, value_name = "VOLUME", requires = "again")]
     volume: Option<VolumeName>,
+    #[command(flatten)]
+    key: KeyArg,
     /// A remark for the catalogue; may be given several times
     #[arg(long = "note", value_name = "KEY=VALUE", value_parser = parse_note)]
     notes: Vec<(String, String)>,
@@ -112,23 +120,27 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let mut vault = global.open(Access::Write)?;
     let begun = Instant::now();
     let options = args.options();
+    let signer = args.key.signer(&vault, ui)?;
     if let Some(beginning) = &args.again {
         let [medium] = args.to.as_slice() else {
             return Err(Failure::usage("--again writes one medium", "give one --to"));
         };
         let bundle = find_made(&vault, beginning)?;
         let request = Again { bundle, volume: args.volume, medium: medium.clone(), options };
-        let outcome = again(&mut vault, &request, ui.observer())?;
+        let outcome = again(&mut vault, &request, &*signer, ui.observer())?;
         return told::outcome(ui, &outcome, begun.elapsed());
     }
     let next = Next::new(args.next_medium.clone(), ui);
     let dry_run = args.dry_run;
     let request = args.request(options)?;
-    let prepared = prepare(&vault, &request, ui.observer())?;
+    let prepared = prepare(&vault, &request, &*signer, ui.observer())?;
     if dry_run {
         return told::plan(ui, prepared.plan());
     }
     ui.explain(&told::plan_in_short(prepared.plan()));
+    if signer.asks() {
+        ui.explain(&format!("key {} signs once, when all is written: be there then\n", signer.public().fingerprint()));
+    }
     let outcome = match request.media {
         Media::Together(_) => prepared.run(&mut vault, &NoChanger, ui.observer())?,
         Media::Swapped { .. } => prepared.run(&mut vault, &next, ui.observer())?,

@@ -1,5 +1,8 @@
 //! `gapvault tent`
 
+mod set;
+
+use super::change::Change;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -10,10 +13,14 @@ use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Make and list tents, the compartments that content belongs to.
+/// Make and list tents, the compartments that content belongs to, and set their rules.
+///
+/// A change goes into the vault's working copy of the policy. If this vault's own key is enough, it is signed and in
+/// force at once; otherwise this says who has still to sign.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault lab tent new aurora
+  gapvault --vault lab tent set aurora --approvals 1 --of bob
   gapvault --vault lab tent list")]
 pub(crate) struct TentArgs {
     #[command(subcommand)]
@@ -27,6 +34,7 @@ enum TentCommand {
         /// The tent's name
         name: TentName,
     },
+    Set(Box<set::SetArgs>),
     /// List the tents of this vault's policy and who may do what in them
     List,
 }
@@ -37,16 +45,26 @@ struct Tents<'a> {
     tents: &'a [Tent],
 }
 
+#[derive(Serialize)]
+struct Made<'a> {
+    /// The tent, if it is in force.
+    tents: &'a [Tent],
+    #[serde(flatten)]
+    change: Change,
+}
+
 pub(crate) fn run(args: &TentArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     match &args.command {
         TentCommand::New { name } => {
             let mut vault = global.open(Access::Write)?;
-            new_tent(&mut vault, name)?;
-            let policy = vault.policy();
-            let tents = Tents { epoch: policy.epoch, tents: policy.tent(name).map_or(&[], std::slice::from_ref) };
-            let human = format!("made tent {name}: this site is a member of it and exports from it\n");
-            ui.result(&tents, &human)
+            let change = Change::of(&new_tent(&mut vault, name)?);
+            let still = change.still();
+            let made = if still.is_empty() { "made" } else { "to be made:" };
+            let human = format!("{made} tent {name}: this site is a member of it and exports from it\n{still}");
+            let tents = vault.policy().tent(name).map_or(&[][..], std::slice::from_ref);
+            ui.result(&Made { tents, change }, &human)
         }
+        TentCommand::Set(args) => set::run(args, global, ui),
         TentCommand::List => {
             let vault = global.open(Access::Read)?;
             let policy = vault.policy();

@@ -1,0 +1,345 @@
+//! What changes from one policy to another, for people.
+
+use super::{Approvals, ContentRules, Grant, Person, Policy, Revocation, Site, Tent};
+use crate::ids::{BundleId, CardFingerprint, KeyFingerprint};
+use crate::names::{PersonName, SiteName, TentName};
+use crate::sshsig::{PublicKey, Touch};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One thing that is otherwise in the new policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "of", rename_all = "lowercase")]
+pub enum Change {
+    /// Times believed before count no more.
+    Clock,
+    /// Of the root.
+    Root {
+        /// What.
+        change: RootChange,
+    },
+    /// Of a person.
+    Person {
+        /// Whose.
+        name: PersonName,
+        /// What.
+        change: PersonChange,
+    },
+    /// Of a site.
+    Site {
+        /// Which.
+        name: SiteName,
+        /// What.
+        change: SiteChange,
+    },
+    /// Of a tent.
+    Tent {
+        /// Which.
+        name: TentName,
+        /// What.
+        change: TentChange,
+    },
+    /// Of a key's revocation.
+    Key {
+        /// Which key.
+        key: KeyFingerprint,
+        /// Whose, if the new policy knows.
+        person: Option<PersonName>,
+        /// What.
+        change: KeyChange,
+    },
+}
+
+/// What was, and what is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn<T> {
+    /// What was.
+    pub before: T,
+    /// What is to be.
+    pub after: T,
+}
+
+/// What changes of the root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootChange {
+    /// Who joins it.
+    Joins(PersonName),
+    /// Who leaves it.
+    Leaves(PersonName),
+    /// How many it takes.
+    Threshold(Turn<u32>),
+    /// What its signatures must show.
+    Signatures(Turn<Touch>),
+}
+
+/// What changes of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PersonChange {
+    /// The person is new; what they have follows.
+    Added,
+    /// The person is gone.
+    Removed,
+    /// A key is new.
+    KeyAdded(KeyFingerprint),
+    /// A key is gone.
+    KeyRemoved(KeyFingerprint),
+    /// The organisation is another.
+    Organisation(Turn<Option<String>>),
+}
+
+/// What changes of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SiteChange {
+    /// The site is new; who works there follows.
+    Added {
+        /// Its card.
+        card: CardFingerprint,
+    },
+    /// The site is gone.
+    Removed,
+    /// Somebody begins to work there.
+    Joins(PersonName),
+    /// Somebody works there no more.
+    Leaves(PersonName),
+    /// The card is another.
+    Card(Turn<CardFingerprint>),
+    /// The recipient is another.
+    Recipient(Turn<String>),
+    /// The label key is another.
+    LabelKey,
+}
+
+/// What changes of a tent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TentChange {
+    /// The tent is new; what holds in it follows.
+    Begun,
+    /// The tent is gone.
+    Ended,
+    /// Somebody gets a role.
+    Given(Grant, String),
+    /// Somebody loses a role.
+    Taken(Grant, String),
+    /// Bundles may be for other sites; `None` for all members and auditors.
+    Destinations(Turn<Option<Vec<SiteName>>>),
+    /// Others must approve.
+    Approvals(Turn<Option<Approvals>>),
+    /// Keys must show something else.
+    Signatures(Turn<Touch>),
+    /// Bundles are valid for another time, in days.
+    ValidDays(Turn<Option<u32>>),
+    /// Whether bundles must be sealed post-quantum.
+    PostQuantum(Turn<bool>),
+    /// Other formats are allowed; `None` for all that are not forbidden.
+    Allowed(Turn<Option<Vec<String>>>),
+    /// Other formats are forbidden.
+    Forbidden(Turn<Vec<String>>),
+    /// Whether files may carry pickles.
+    Pickle(Turn<bool>),
+    /// The largest file is another, in bytes.
+    FileBytes(Turn<Option<u64>>),
+    /// The largest bundle is another, in bytes.
+    BundleBytes(Turn<Option<u64>>),
+}
+
+/// What changes of a key's revocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyChange {
+    /// It counts no more; what is excepted follows.
+    Revoked {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// It counts again.
+    Restored,
+    /// A seal is excepted.
+    Excepted(BundleId),
+    /// A seal is excepted no more.
+    NotExcepted(BundleId),
+    /// The reason is another.
+    Reason(Turn<Option<String>>),
+}
+
+/// What changes from `old` to `new`, in the order of a policy file; `None` for what was before the first policy.
+///
+/// Empty exactly if both say the same, whatever their epochs, times and the order of their names, and `new` does not
+/// reset the clock.
+#[must_use]
+pub fn diff(old: Option<&Policy>, new: &Policy) -> Vec<Change> {
+    let mut all = Vec::new();
+    if new.reset_clock {
+        all.push(Change::Clock);
+    }
+    root(old, new, &mut all);
+    let name = |person: &Person| person.name.clone();
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.persons), &new.persons, name) {
+        let changes = person(before, after);
+        all.extend(changes.into_iter().map(|change| Change::Person { name: key.clone(), change }));
+    }
+    let name = |site: &Site| site.name.clone();
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.sites), &new.sites, name) {
+        let changes = site(before, after);
+        all.extend(changes.into_iter().map(|change| Change::Site { name: key.clone(), change }));
+    }
+    let name = |tent: &Tent| tent.name.clone();
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.tents), &new.tents, name) {
+        let changes = tent(before, after);
+        all.extend(changes.into_iter().map(|change| Change::Tent { name: key.clone(), change }));
+    }
+    let name = |revocation: &Revocation| revocation.key.fingerprint();
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.revocations), &new.revocations, name) {
+        let owner = before.or(after).and_then(|r| new.person_of(&r.key).or(old.and_then(|old| old.person_of(&r.key))));
+        let person = owner.map(|person| person.name.clone());
+        let changes = revocation(before, after).into_iter();
+        all.extend(changes.map(|change| Change::Key { key, person: person.clone(), change }));
+    }
+    all
+}
+
+/// What has one name in both, in the order of the new one, then what only the old one has.
+fn pairs<'a, T, K: Ord + Clone>(old: &'a [T], new: &'a [T], name: impl Fn(&T) -> K) -> Vec<(K, [Option<&'a T>; 2])> {
+    let mut left: BTreeMap<K, &T> = old.iter().map(|item| (name(item), item)).collect();
+    let mut pairs: Vec<_> = new.iter().map(|item| (name(item), [left.remove(&name(item)), Some(item)])).collect();
+    pairs.extend(old.iter().filter(|item| left.contains_key(&name(item))).map(|item| (name(item), [Some(item), None])));
+    pairs
+}
+
+/// What only `new` has and what only `old` has, each in its order.
+fn lists<'a, T: Ord>(old: &'a [T], new: &'a [T]) -> [Vec<&'a T>; 2] {
+    let only = |list: &'a [T], other: &'a [T]| {
+        let other: BTreeSet<_> = other.iter().collect();
+        list.iter().filter(|item| !other.contains(item)).collect()
+    };
+    [only(new, old), only(old, new)]
+}
+
+fn is_same_set<T: Ord>(a: &[T], b: &[T]) -> bool {
+    lists(a, b).iter().all(Vec::is_empty)
+}
+
+fn is_same_choice<T: Ord>(a: Option<&Vec<T>>, b: Option<&Vec<T>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => is_same_set(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+fn turn<T: PartialEq + Clone>(before: &T, after: &T) -> Option<Turn<T>> {
+    (before != after).then(|| Turn { before: before.clone(), after: after.clone() })
+}
+
+fn root(old: Option<&Policy>, new: &Policy, all: &mut Vec<Change>) {
+    let persons = old.map_or(&[][..], |old| &old.root.persons);
+    let [joins, leaves] = lists(persons, &new.root.persons);
+    let mut changes: Vec<_> = joins.into_iter().cloned().map(RootChange::Joins).collect();
+    changes.extend(leaves.into_iter().cloned().map(RootChange::Leaves));
+    changes.extend(turn(&old.map_or(0, |old| old.root.threshold), &new.root.threshold).map(RootChange::Threshold));
+    let signatures = old.map_or(Touch::Any, |old| old.root.signatures);
+    changes.extend(turn(&signatures, &new.root.signatures).map(RootChange::Signatures));
+    all.extend(changes.into_iter().map(|change| Change::Root { change }));
+}
+
+fn person(before: Option<&Person>, after: Option<&Person>) -> Vec<PersonChange> {
+    let Some(after) = after else { return vec![PersonChange::Removed] };
+    let mut changes = Vec::new();
+    if before.is_none() {
+        changes.push(PersonChange::Added);
+    }
+    let organisation = turn(&before.and_then(|before| before.organisation.clone()), &after.organisation);
+    changes.extend(organisation.map(PersonChange::Organisation));
+    let keys = |person: &Person| person.keys.iter().map(PublicKey::fingerprint).collect::<Vec<_>>();
+    let (old, new) = (before.map(keys).unwrap_or_default(), keys(after));
+    let [added, removed] = lists(&old, &new);
+    changes.extend(added.into_iter().copied().map(PersonChange::KeyAdded));
+    changes.extend(removed.into_iter().copied().map(PersonChange::KeyRemoved));
+    changes
+}
+
+fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
+    let Some(after) = after else { return vec![SiteChange::Removed] };
+    let mut changes = Vec::new();
+    match before {
+        None => changes.push(SiteChange::Added { card: after.card }),
+        Some(before) => {
+            changes.extend(turn(&before.card, &after.card).map(SiteChange::Card));
+            let recipient = turn(&before.recipient.to_string(), &after.recipient.to_string());
+            changes.extend(recipient.map(SiteChange::Recipient));
+            if before.label_key != after.label_key {
+                changes.push(SiteChange::LabelKey);
+            }
+        }
+    }
+    let [joins, leaves] = lists(before.map_or(&[][..], |before| &before.persons), &after.persons);
+    changes.extend(joins.into_iter().cloned().map(SiteChange::Joins));
+    changes.extend(leaves.into_iter().cloned().map(SiteChange::Leaves));
+    changes
+}
+
+fn tent(before: Option<&Tent>, after: Option<&Tent>) -> Vec<TentChange> {
+    let Some(after) = after else { return vec![TentChange::Ended] };
+    let nothing = Tent::new(after.name.clone());
+    let mut changes = Vec::new();
+    if before.is_none() {
+        changes.push(TentChange::Begun);
+    }
+    let before = before.unwrap_or(&nothing);
+    for (grant, old, new) in
+        [(Grant::Member, &before.members, &after.members), (Grant::Auditor, &before.auditors, &after.auditors)]
+    {
+        roles(grant, lists(old, new), &mut changes);
+    }
+    roles(Grant::Exporter, lists(&before.exporters, &after.exporters), &mut changes);
+    if !is_same_choice(before.destinations.as_ref(), after.destinations.as_ref()) {
+        changes.extend(turn(&before.destinations, &after.destinations).map(TentChange::Destinations));
+    }
+    if !is_same_approvals(before.approvals.as_ref(), after.approvals.as_ref()) {
+        changes.extend(turn(&before.approvals, &after.approvals).map(TentChange::Approvals));
+    }
+    changes.extend(turn(&before.signatures, &after.signatures).map(TentChange::Signatures));
+    changes.extend(turn(&before.valid_days, &after.valid_days).map(TentChange::ValidDays));
+    changes.extend(turn(&before.post_quantum, &after.post_quantum).map(TentChange::PostQuantum));
+    content(&before.content, &after.content, &mut changes);
+    changes
+}
+
+fn roles<T: ToString>(grant: Grant, [given, taken]: [Vec<&T>; 2], changes: &mut Vec<TentChange>) {
+    changes.extend(given.into_iter().map(|name| TentChange::Given(grant, name.to_string())));
+    changes.extend(taken.into_iter().map(|name| TentChange::Taken(grant, name.to_string())));
+}
+
+fn is_same_approvals(a: Option<&Approvals>, b: Option<&Approvals>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => (a.k, a.not_exporter) == (b.k, b.not_exporter) && is_same_set(&a.of, &b.of),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+fn content(before: &ContentRules, after: &ContentRules, changes: &mut Vec<TentChange>) {
+    if !is_same_choice(before.allowed.as_ref(), after.allowed.as_ref()) {
+        changes.extend(turn(&before.allowed, &after.allowed).map(TentChange::Allowed));
+    }
+    if !is_same_set(&before.forbidden, &after.forbidden) {
+        changes.extend(turn(&before.forbidden, &after.forbidden).map(TentChange::Forbidden));
+    }
+    changes.extend(turn(&before.pickle, &after.pickle).map(TentChange::Pickle));
+    changes.extend(turn(&before.file_bytes, &after.file_bytes).map(TentChange::FileBytes));
+    changes.extend(turn(&before.bundle_bytes, &after.bundle_bytes).map(TentChange::BundleBytes));
+}
+
+fn revocation(before: Option<&Revocation>, after: Option<&Revocation>) -> Vec<KeyChange> {
+    let Some(after) = after else { return vec![KeyChange::Restored] };
+    let mut changes = Vec::new();
+    match before {
+        None => changes.push(KeyChange::Revoked { reason: after.reason.clone() }),
+        Some(before) => changes.extend(turn(&before.reason, &after.reason).map(KeyChange::Reason)),
+    }
+    let [excepted, not] = lists(before.map_or(&[][..], |before| &before.except), &after.except);
+    changes.extend(excepted.into_iter().copied().map(KeyChange::Excepted));
+    changes.extend(not.into_iter().copied().map(KeyChange::NotExcepted));
+    changes
+}

@@ -1,0 +1,71 @@
+//! What a command changed in the policy, for people and for programs.
+
+use super::policy::told::Missing;
+use gapvault_core::formats::policy::diff;
+use gapvault_core::policy::{Changed, Outcome, Unsigned};
+use serde::Serialize;
+
+/// A change of the policy, as `--json` tells it.
+#[derive(Debug, Serialize)]
+pub(super) struct Change {
+    /// The epoch of the policy that has the change.
+    epoch: u64,
+    /// Whether anything is otherwise than before.
+    pub(super) changed: bool,
+    /// Whether it is in force.
+    applied: bool,
+    /// Whose signatures are missing for that.
+    missing: Vec<Missing>,
+    /// What changed in the working copy.
+    changes: Vec<diff::Change>,
+    #[serde(skip)]
+    unsigned: Option<Unsigned>,
+}
+
+impl Change {
+    pub(super) fn of(changed: &Changed) -> Self {
+        let (missing, unsigned) = match &changed.outcome {
+            Outcome::Proposed { tallies, unsigned } => (Missing::of(tallies), *unsigned),
+            Outcome::Nothing | Outcome::Applied => (Vec::new(), None),
+        };
+        Self {
+            epoch: changed.epoch,
+            changed: changed.outcome != Outcome::Nothing,
+            applied: !matches!(changed.outcome, Outcome::Proposed { .. }),
+            missing,
+            changes: changed.changes.clone(),
+            unsigned,
+        }
+    }
+
+    /// How to say that something is so.
+    pub(super) fn is_now(&self) -> &'static str {
+        match (self.changed, self.applied) {
+            (false, _) => "was",
+            (true, true) => "is now",
+            (true, false) => "is to be",
+        }
+    }
+
+    /// The changes, one a line.
+    pub(super) fn lines(&self) -> String {
+        self.changes.iter().map(|change| format!("{}\n", crate::text::printable(&change.to_string()))).collect()
+    }
+
+    /// What has to be done yet; nothing if it is in force.
+    pub(super) fn still(&self) -> String {
+        if self.applied {
+            return String::new();
+        }
+        let mut out = format!("this is proposed as policy epoch {}, and not in force\n", self.epoch);
+        match self.unsigned {
+            None => {}
+            Some(Unsigned::NoRoot) => out.push_str("this vault's own key signs no policies\n"),
+            Some(Unsigned::Unseen) => out.push_str(
+                "it has other changes that this vault's key did not sign: see `gapvault policy diff`, then sign it\n",
+            ),
+        }
+        out.extend(self.missing.iter().map(|missing| format!("{}\n", missing.line())));
+        out + "sign it with `gapvault policy sign`; `gapvault policy apply` puts it in force\n"
+    }
+}

@@ -1,0 +1,88 @@
+//! `gapvault revoke`
+
+use super::change::Change;
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::ui::Ui;
+use gapvault_core::formats::card::Card;
+use gapvault_core::formats::ids::BundleId;
+use gapvault_core::formats::limits;
+use gapvault_core::formats::names::PersonName;
+use gapvault_core::formats::sshsig::PublicKey;
+use gapvault_core::policy::{Revoked, revoke};
+use gapvault_core::vault::{Access, Vault};
+use serde::Serialize;
+use std::io::Read;
+use std::path::Path;
+
+/// Revoke a key: what it signed counts no more.
+///
+/// From the policy epoch on that says so, nothing is admitted that the key sealed or approved, whenever that was, and no
+/// policy counts that it signed. Seals that are known to be good can be excepted. What was admitted before stays. The key
+/// stays among its person's, so that what is excepted has an author.
+///
+/// The change goes into the vault's working copy of the policy. If this vault's own key is enough, it is signed and in
+/// force at once; otherwise this says who has still to sign.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gapvault --vault cluster revoke alice --reason \"laptop stolen\"
+  gapvault --vault cluster revoke id_ecdsa.pub
+  gapvault --vault cluster revoke 43ab08c1… --except 5f70bf18…")]
+pub(crate) struct RevokeArgs {
+    /// A person (all keys), a key's fingerprint (64 hex digits), its text, or a file with a public key or a card
+    #[arg(value_name = "KEY|PERSON|CARD")]
+    what: String,
+    /// A bundle that its signatures still count for; may be given several times
+    #[arg(long, value_name = "BUNDLE")]
+    except: Vec<BundleId>,
+    /// Why, for whoever reads the policy
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    change: Change,
+}
+
+pub(crate) fn run(args: &RevokeArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    let mut vault = global.open(Access::Write)?;
+    let what = resolve(&args.what, &vault)?;
+    let change = Change::of(&revoke(&mut vault, &what, args.reason.as_deref(), &args.except)?);
+    let lines = if change.changed { change.lines() } else { "revoked already\n".to_owned() };
+    let human = format!("{lines}{}", change.still());
+    ui.result(&Told { change }, &human)
+}
+
+/// What the argument is: what the policy knows comes before files.
+fn resolve(text: &str, vault: &Vault) -> Result<Revoked, Failure> {
+    if let Some(person) = PersonName::new(text).ok().filter(|name| vault.policy().person(name).is_some()) {
+        return Ok(Revoked::Person(person));
+    }
+    if let Ok(fingerprint) = text.parse() {
+        return Ok(Revoked::Fingerprint(fingerprint));
+    }
+    if let Ok(key) = text.parse() {
+        return Ok(Revoked::Key(key));
+    }
+    let path = Path::new(text);
+    let action = format!("{text} is no person of the policy and no key, and as a file: can't read it");
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|e| Failure::io(&action, &e))?;
+    file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Failure::io(&action, &e))?;
+    let card = Card::parse(&bytes).ok().map(|card| card.key);
+    card.or_else(|| public_key(&bytes)).map(Revoked::Key).ok_or_else(|| {
+        Failure::usage(
+            format!("{} is neither a card nor an OpenSSH public key", path.display()),
+            "name a person of the policy, a key's fingerprint, or a file like id_ecdsa.pub",
+        )
+    })
+}
+
+/// The key of a file as `ssh-keygen` writes it: type, base64, and perhaps a comment.
+fn public_key(bytes: &[u8]) -> Option<PublicKey> {
+    let line = std::str::from_utf8(bytes).ok()?.lines().next()?;
+    let mut words = line.split(' ');
+    format!("{} {}", words.next()?, words.next()?).parse().ok()
+}

@@ -1,0 +1,140 @@
+//! A change of the policy by a command: written into the working copy, signed with the vault's own key, and put in force
+//! if that is enough.
+
+use super::Proposal;
+use super::apply::put_in_force;
+use crate::vault::policies::{WORKING_COPY, beside};
+use crate::vault::{Beside, GoodSignature, Vault, VaultError};
+use gapvault_formats::ids::PolicyDigest;
+use gapvault_formats::policy::diff::{Change, diff};
+use gapvault_formats::policy::edit::{Draft, EditError};
+use gapvault_formats::policy::root::{RootError, Tally, Verified, judge};
+use gapvault_formats::policy::{Policy, PolicyError};
+use gapvault_formats::sshsig::{Namespace, Shown};
+
+/// What a change came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The epoch of the policy that has the change.
+    pub epoch: u64,
+    /// Its digest.
+    pub digest: PolicyDigest,
+    /// What changed in the working copy.
+    pub changes: Vec<Change>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The policy says so already.
+    Nothing,
+    /// It is in force.
+    Applied,
+    /// It stands in the working copy, and these roots were asked.
+    Proposed {
+        /// How their persons were counted.
+        tallies: Vec<Tally>,
+        /// Why the vault's own key has not signed it; `None` if it has.
+        unsigned: Option<Unsigned>,
+    },
+}
+
+/// Why the vault's own key did not sign a change unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// It is no root person's.
+    NoRoot,
+    /// Other changes stood in the working copy that it has not signed: their owner may not have seen them.
+    Unseen,
+}
+
+/// Changes the policy in the working copy by `edit`, which says whether it changed anything. The log says so in
+/// `words`, if it comes into force by itself.
+pub(crate) fn change<E>(
+    vault: &mut Vault,
+    words: Option<String>,
+    edit: impl FnOnce(&mut Draft) -> Result<bool, EditError>,
+) -> Result<Changed, E>
+where
+    E: From<VaultError> + From<EditError>,
+{
+    let (base, is_seen) = base(vault)?;
+    let mut draft = Draft::open(&base).map_err(EditError::from)?;
+    if !edit(&mut draft)? {
+        let (epoch, digest) = (draft.before().epoch, PolicyDigest::of(base.as_bytes()));
+        return Ok(Changed { epoch, digest, changes: Vec::new(), outcome: Outcome::Nothing });
+    }
+    let epoch = vault.policy().epoch + 1;
+    let before = draft.before().clone();
+    let (text, policy) = draft.finish(epoch, vault.clock().now(), false).map_err(EditError::from)?;
+    let (bytes, own) = (text.into_bytes(), vault.card().key.clone());
+    let (digest, changes) = (PolicyDigest::of(&bytes), diff(Some(&before), &policy));
+    let verified = Verified { key: &own, shown: Shown::default() };
+    let may_sign = counts(vault, &policy, digest, verified);
+    let unsigned = match (may_sign, is_seen) {
+        (true, true) => None,
+        (true, false) => Some(Unsigned::Unseen),
+        (false, _) => Some(Unsigned::NoRoot),
+    };
+    let mut good = Vec::new();
+    if unsigned.is_none() {
+        let armoured = vault.identities().ssh.sign(Namespace::Policy, &bytes).map_err(VaultError::from)?;
+        good.push(GoodSignature { key: own, shown: Shown::default(), armoured });
+    }
+    let beside = Beside { good, ..Beside::default() };
+    let proposal = Proposal { path: vault.working_copy(), bytes, digest, policy, beside, is_outside: false };
+    let in_force = (vault.policy(), vault.in_force().digest);
+    let outcome = match judge(Some(in_force), &proposal.policy, digest, &proposal.beside.verified()) {
+        Ok(accepted) => {
+            put_in_force(vault, &proposal, Some(accepted.signed()), words)?;
+            Outcome::Applied
+        }
+        Err(fault) => {
+            propose(vault, &proposal)?;
+            let tallies = if let RootError::Signatures { tallies } = fault { tallies } else { Vec::new() };
+            Outcome::Proposed { tallies, unsigned }
+        }
+    };
+    Ok(Changed { epoch, digest, changes, outcome })
+}
+
+/// The text that a change begins with, and whether it is known to the owner of the vault's key: in force, or signed with
+/// that key.
+fn base(vault: &Vault) -> Result<(String, bool), VaultError> {
+    let text = |bytes: Vec<u8>| {
+        // What is no text is no policy either, and refused as one.
+        String::from_utf8(bytes).map_err(|e| match Policy::parse(e.as_bytes()) {
+            Err(fault) => VaultError::Policy(fault),
+            Ok(_) => VaultError::Policy(PolicyError::TooLong),
+        })
+    };
+    match vault.proposed()? {
+        None => Ok((text(vault.in_force().bytes.clone())?, true)),
+        Some(bytes) => {
+            let folder = crate::fs::Folder::open(vault.root())?;
+            let own = beside::read(&folder, WORKING_COPY, &bytes, [&vault.card().key].into_iter())?;
+            let is_signed = own.is_some_and(|own| !own.good.is_empty());
+            Ok((text(bytes)?, is_signed))
+        }
+    }
+}
+
+/// Whether a signature counts for a new policy at all.
+fn counts(vault: &Vault, policy: &Policy, digest: PolicyDigest, signature: Verified<'_>) -> bool {
+    match judge(Some((vault.policy(), vault.in_force().digest)), policy, digest, &[signature]) {
+        Ok(_) => true,
+        Err(RootError::Signatures { tallies }) => tallies.iter().any(|tally| !tally.counted.is_empty()),
+        Err(_) => false,
+    }
+}
+
+/// Puts a policy and its signatures into the working copy.
+fn propose(vault: &Vault, proposal: &Proposal) -> Result<(), VaultError> {
+    vault.propose(&proposal.bytes)?;
+    for GoodSignature { key, armoured, .. } in &proposal.beside.good {
+        beside::write(vault.root(), WORKING_COPY, key, armoured)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! A policy's keys as stock OpenSSH reads them.
+
+use crate::error::{FsError, explain};
+use crate::fs::{create_folder, write_replacing};
+use gapvault_formats::names::PersonName;
+use gapvault_formats::policy::Policy;
+use gapvault_formats::sshsig::Namespace;
+use std::path::{Path, PathBuf};
+
+/// Why the files are not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportSshError {
+    /// Writing failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+}
+
+explain!(ExportSshError, pass: [Fs], {});
+
+/// The files, as they were written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedSsh {
+    /// For `ssh-keygen -Y verify -f`.
+    pub allowed_signers: PathBuf,
+    /// For `ssh-keygen -Y verify -r`.
+    pub revoked_keys: PathBuf,
+    /// Lines in the first.
+    pub allowed: usize,
+    /// Lines in the second.
+    pub revoked: usize,
+}
+
+/// Writes `allowed_signers` and `revoked_keys` into `folder`, which is made if need be.
+///
+/// They say who may sign what, of all tents together. What OpenSSH has no words for is not in them: tents, how many
+/// persons it takes, what a security key must show, and seals that are excepted from a revocation.
+pub fn export_ssh(policy: &Policy, folder: &Path) -> Result<ExportedSsh, ExportSshError> {
+    let (allowed, revoked) = (allowed_signers(policy), revoked_keys(policy));
+    create_folder(folder, 0o777)?;
+    let exported = ExportedSsh {
+        allowed_signers: folder.join("allowed_signers"),
+        revoked_keys: folder.join("revoked_keys"),
+        allowed: allowed.lines().count(),
+        revoked: revoked.lines().count(),
+    };
+    // The revoked keys first: an older list of them beside newer signers would let one through.
+    write_replacing(&exported.revoked_keys, revoked.as_bytes(), 0o644)?;
+    write_replacing(&exported.allowed_signers, allowed.as_bytes(), 0o644)?;
+    Ok(exported)
+}
+
+/// What the signatures of a person are good for, in any tent.
+fn namespaces(policy: &Policy, person: &PersonName) -> Vec<&'static str> {
+    let approves = |of: &[PersonName]| of.contains(person);
+    let roles = [
+        (Namespace::Seal, policy.tents.iter().any(|tent| tent.exporters.contains(person))),
+        (Namespace::Approve, policy.tents.iter().any(|tent| tent.approvals.iter().any(|a| approves(&a.of)))),
+        (Namespace::Policy, policy.root.persons.contains(person)),
+    ];
+    roles.iter().filter(|(_, has)| *has).map(|(namespace, _)| namespace.as_str()).collect()
+}
+
+fn allowed_signers(policy: &Policy) -> String {
+    let mut lines = String::new();
+    for person in &policy.persons {
+        let namespaces = namespaces(policy, &person.name).join(",");
+        // A line without namespaces would allow them all.
+        for key in person.keys.iter().filter(|_| !namespaces.is_empty()) {
+            lines.push_str(&format!("{} namespaces=\"{namespaces}\" {key}\n", person.name));
+        }
+    }
+    lines
+}
+
+fn revoked_keys(policy: &Policy) -> String {
+    policy.revocations.iter().map(|revocation| format!("{}\n", revocation.key)).collect()
+}
