@@ -5,6 +5,7 @@ use crate::support::bench::{Bench, DAY, key, person};
 use gapvault_core::bundle::{Purpose, Rule, Unfit};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::sshsig::{Namespace, Shown, SshError, Touch};
+use proptest::prelude::*;
 
 /// What a security key can show.
 const TOUCHED: Shown = Shown { presence: true, verification: false };
@@ -177,4 +178,78 @@ fn this_site_s_own_tent_is_the_one_that_counts() {
     bench.predicate.destinations = tags;
     let decision = bench.decide();
     assert_eq!(decision.grounds.unwrap().addressed.tent.as_str(), "aurora");
+}
+
+/// A signature in a made-up crowd: whose key it is, which of that person's, in which namespace, what it shows.
+#[derive(Clone, Debug)]
+struct Signed {
+    person: usize,
+    second: bool,
+    approves: bool,
+    touched: bool,
+}
+
+const CROWD: [&str; 7] = ["ann", "bob", "carol", "dave", "eve", "root", "stranger"];
+
+/// The name of a key in the crowd; all of it but the stranger have two.
+fn key_name(person: usize, second: bool) -> String {
+    format!("{}{}", CROWD[person], if second { "-2" } else { "" })
+}
+
+fn signed() -> impl Strategy<Value = Signed> {
+    let fields = (0..CROWD.len(), any::<bool>(), prop::bool::weighted(0.8), any::<bool>());
+    fields.prop_map(|(person, second, approves, touched)| Signed { person, second, approves, touched })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is signed, twice, by whom and with what: fewer than k distinct persons who may approve never suffice, and
+    /// k of them do.
+    #[test]
+    fn no_set_of_approvals_by_fewer_than_k_persons_ever_passes(
+        k in 1..5_u32,
+        of in prop::collection::btree_set(0..6_usize, 1..6),
+        crowd in prop::collection::vec(signed(), 0..12),
+        revoked in prop::collection::vec((0..6_usize, any::<bool>(), any::<bool>()), 0..5),
+        not_exporter in any::<bool>(),
+        touch in any::<bool>(),
+    ) {
+        let mut bench = Bench::new();
+        for (number, person) in bench.policy.persons.iter_mut().enumerate() {
+            assert_eq!(person.name.as_str(), CROWD[number]);
+            person.keys = [false, true].map(|second| key(&key_name(number, second))).to_vec();
+        }
+        let names: Vec<_> = of.iter().map(|person| CROWD[*person]).collect();
+        bench.asks(k, &names).not_exporter = not_exporter;
+        if touch {
+            bench.aurora().signatures = Touch::Presence;
+        }
+        bench.unsigned();
+        bench.signs("ann", Namespace::Seal, TOUCHED);
+        let revoked: Vec<_> = revoked.into_iter().filter(|(person, second, _)| (*person, *second) != (0, false)).collect();
+        for (person, second, excepted) in &revoked {
+            bench.revokes(&key_name(*person, *second), *excepted);
+        }
+        for Signed { person, second, approves, touched } in &crowd {
+            let namespace = if *approves { Namespace::Approve } else { Namespace::Seal };
+            bench.signs(&key_name(*person, *second), namespace, if *touched { TOUCHED } else { Shown::default() });
+        }
+
+        let counts = |signed: &&Signed| {
+            let is_revoked = revoked.iter().any(|(p, s, but)| (*p, *s) == (signed.person, signed.second) && !but);
+            let barred = not_exporter && CROWD[signed.person] == "ann";
+            signed.approves && of.contains(&signed.person) && !is_revoked && !barred && (signed.touched || !touch)
+        };
+        let persons: std::collections::BTreeSet<_> = crowd.iter().filter(counts).map(|signed| signed.person).collect();
+        let decision = bench.decide();
+        let approvals = decision.checks.iter().find(|check| check.rule == Rule::Approvals).unwrap();
+        prop_assert_eq!(approvals.verdict.is_ok(), persons.len() >= k as usize, "{:#?}", approvals);
+        prop_assert_eq!(decision.refusal().is_none(), persons.len() >= k as usize, "{:#?}", &decision.checks);
+        let tally = decision.grounds.unwrap().approvals;
+        prop_assert_eq!(tally.counted.len(), persons.len());
+        for approval in &tally.counted {
+            prop_assert!(names.contains(&approval.person.as_str()));
+        }
+    }
 }

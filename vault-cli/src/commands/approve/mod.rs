@@ -72,6 +72,9 @@ pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Fa
         None => confirm(&proposal, &text, ui)?,
     }
     let told = told::Told::of(&proposal, args.files);
+    if signer.asks() && !proposal.already {
+        ui.note("waiting for the key: give its passphrase or PIN, or touch it, if it asks");
+    }
     let approved = approve(&mut vault, proposal, &*signer)?;
     let human = human::approved(&told, &approved);
     ui.result(&told.with(approved), &human)

@@ -36,7 +36,7 @@ fn write_tent(out: &mut String, tent: &TentView, site: &impl Display) {
     };
     let _ = writeln!(out, "  in       {into} into this vault ({site}) if one of these exported it: {exporters}");
     write_keys(out, &tent.exporters);
-    let asked = join(&tent.approvers.iter().map(|person| &person.name).collect::<Vec<_>>());
+    let asked = join(tent.approvers.iter().map(|person| &person.name));
     let _ = match tent.approvals {
         0 => writeln!(out, "           nobody need approve it"),
         k => {
