@@ -126,6 +126,7 @@ fn what_can_t_be_made_again_is_refused_with_the_reason_and_nothing_is_written() 
             overcommit: false,
             parity: Parity::None,
             restart: false,
+            post_quantum: false,
         },
     };
     let later = Clock::fixed(Clock::SYSTEM.now().plus(31 * 86_400).unwrap());

@@ -52,6 +52,7 @@ fn request(source: &Path, stick: &Path) -> ExportRequest {
             overcommit: true,
             parity: Parity::None,
             restart: false,
+            post_quantum: false,
         },
     }
 }

@@ -72,7 +72,8 @@ const TABLE: &[Row] = &[
     ("verification is asked for and shown", |b| { b.aurora().signatures = Touch::Verification; b.unsigned(); b.signs("ann", Namespace::Seal, VERIFIED) }, Rule::Signatures, Ok("that its holder was verified")),
 
     ("any suite", |_| (), Rule::Suite, Ok("sealed with the suite age-x25519")),
-    ("post-quantum is asked for", |b| b.aurora().post_quantum = true, Rule::Suite, Err("it is sealed with the suite age-x25519, tent aurora asks for post-quantum")),
+    ("post-quantum is asked for and given", |b| { b.aurora().post_quantum = true; b.predicate.suite = gapvault_formats::agefile::Suite::PostQuantum }, Rule::Suite, Ok("sealed with the suite age-pq")),
+    ("post-quantum is asked for", |b| b.aurora().post_quantum = true, Rule::Suite, Err("it is sealed with the suite age-x25519, and tent aurora asks for age-pq")),
 
     ("a fresh number", |b| b.admitted(other(), 6, false), Rule::Number, Ok("number 7 of ann in tent aurora")),
     ("a number that another bundle has", |b| b.admitted(other(), 7, false), Rule::Number, Err("its number 7 from ann in tent aurora was used by bundle ")),

@@ -11,7 +11,7 @@
 //! | [`coding`], [`cut`], [`padding`] | how content becomes the stream |
 //! | [`parity`] | what mends damaged and lost packs |
 //! | [`agefile`], [`table`], [`sshsig`] | the age files and OpenSSH signatures around them |
-//! | [`card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
+//! | [`card`], [`person_card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
 //! | [`sums`], [`recover`] | the two files for stock tools |
 //! | [`names`], [`relpath`], [`tree`], [`ids`], [`time`], [`limits`] | the types that outside values become |
 
@@ -29,6 +29,7 @@ mod low_order;
 pub mod names;
 pub mod padding;
 pub mod parity;
+pub mod person_card;
 pub mod policy;
 pub mod records;
 pub mod recover;

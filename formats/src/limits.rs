@@ -36,8 +36,10 @@ pub const PARITY_PACKS: u64 = 999_999;
 pub const VOLUMES: usize = 1_000;
 /// The most destinations of a bundle.
 pub const DESTINATIONS: usize = 500;
-/// The most recipient stanzas in one age file.
+/// The most recipient stanzas in one age file of the suite `age-x25519`.
 pub const STANZAS: u64 = 1_000;
+/// The most recipient stanzas in one age file of the suite `age-pq`: they have 1,557 bytes each, and a header holds 84.
+pub const STANZAS_PQ: u64 = 80;
 /// The longest record of a catalogue or index in bytes.
 pub const RECORD_BYTES: u64 = 1 << 20;
 /// The largest zstd window that a reader allocates for a catalogue or index: 2 to this power bytes.
@@ -68,8 +70,16 @@ pub const NOTES: usize = 100;
 pub const TEXT_BYTES: usize = 4_096;
 /// The longest card file in bytes.
 pub const CARD_BYTES: u64 = 16 << 10;
+/// The most keys on a person's card.
+pub const CARD_KEYS: usize = 16;
 /// The longest policy file in bytes.
 pub const POLICY_BYTES: u64 = 4 << 20;
+/// The most persons in a policy.
+pub const POLICY_PERSONS: usize = 10_000;
+/// The most sites in a policy.
+pub const POLICY_SITES: usize = 1_000;
+/// The most tents in a policy.
+pub const POLICY_TENTS: usize = 1_000;
 /// The longest name of an organisation in a policy, in bytes.
 pub const ORGANISATION_BYTES: usize = 64;
 /// The longest line of the custody log in bytes.

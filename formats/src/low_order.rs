@@ -1,6 +1,9 @@
 //! Public keys of which nobody has the private half, or everybody: a card with one would seal to nobody, or let anybody
 //! sign.
 
+use bech32::FromBase32;
+use std::sync::LazyLock;
+
 /// The age recipients whose X25519 point has a low order: with them every shared secret is zero, and age panics or
 /// refuses. The points are those of Bernstein's list (cr.yp.to/ecdh.html, "validate"), with and without the top bit.
 const RECIPIENTS: [&str; 14] = [
@@ -21,8 +24,17 @@ const RECIPIENTS: [&str; 14] = [
 ];
 
 /// Whether nothing can be sealed to an age recipient.
-pub(crate) fn is_low_order(recipient: &str) -> bool {
+pub(crate) fn is_recipient(recipient: &str) -> bool {
     RECIPIENTS.contains(&recipient)
+}
+
+/// Whether an X25519 point has a low order.
+pub(crate) fn is_low_order(point: &[u8; 32]) -> bool {
+    static POINTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let decoded = RECIPIENTS.iter().filter_map(|text| bech32::decode(text).ok());
+        decoded.filter_map(|(_, data, _)| Vec::from_base32(&data).ok()).collect()
+    });
+    POINTS.iter().any(|low| low == point)
 }
 
 #[cfg(test)]
@@ -35,5 +47,12 @@ mod tests {
             assert!(text.parse::<age::x25519::Recipient>().is_ok(), "{text}");
             assert!(text.parse::<crate::agefile::Recipient>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn each_point_is_known() {
+        let point = |text| Vec::<u8>::from_base32(&bech32::decode(text).unwrap().1).unwrap().try_into().unwrap();
+        assert!(RECIPIENTS.iter().all(|text| is_low_order(&point(text))));
+        assert!(!is_low_order(&[9; 32]));
     }
 }

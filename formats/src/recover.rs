@@ -1,17 +1,26 @@
 //! `RECOVER.txt`: how to check a bundle and open it without gapvault. It stands on every medium, named in the seal, and
 //! says nothing of what is on which volume: the first is written before the last is known.
 
+use crate::agefile::Suite;
 use crate::ids::KeyFingerprint;
 use crate::names::Label;
 
-/// The text for one bundle with the given label and exporter's key.
+/// The text for one bundle with the given label, exporter's key and suite.
 #[must_use]
-pub fn text(label: &Label, exporter: &KeyFingerprint) -> String {
+pub fn text(label: &Label, exporter: &KeyFingerprint, suite: Suite) -> String {
+    let (age, note, secret) = match suite {
+        Suite::X25519 => ("1.0", "", "secrets/age.key"),
+        Suite::PostQuantum => (
+            "1.3",
+            "Its files are sealed to post-quantum keys (the seal's suite is age-pq), which no older age knows.\n",
+            "secrets/age-pq.key",
+        ),
+    };
     format!(
         "\
 This folder holds a gapvault bundle, label {label}, or one volume of it. It can be checked and opened with stock tools
-alone: ssh-keygen (OpenSSH 8.1 or later), sha256sum, age (1.0 or later), zstd. Run the indented lines in this folder.
-Each of them exits with 0, or something is wrong.
+alone: ssh-keygen (OpenSSH 8.1 or later), sha256sum, age ({age} or later), zstd. Run the indented lines in this folder.
+{note}Each of them exits with 0, or something is wrong.
 
 Of several volumes, first bring all into one folder elsewhere: for each medium, cp -rn MEDIUM/gapvault/{label}/. FOLDER/
 The seal (seal.json) is on all media that were written together; of media that were swapped, the last one has it. Near
@@ -32,7 +41,7 @@ only. Where there are parity packs (parity/), damaged and missing packs can be m
 imports; without it the script recover.py does, below; SPEC.md says how in 5.6. What was mended must again have the digest
 in the seal.
 
-To open it, have the age identity of a member in a file `member.key` (of a gapvault vault: its file secrets/age.key).
+To open it, have the age identity of a member in a file `member.key` (of a gapvault vault: its file {secret}).
 Results go to an empty folder `$HOME/opened`.
 
 3. The bundle's own identity, then the tables. Both are CBOR sequences (RFC 8742).

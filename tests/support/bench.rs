@@ -29,23 +29,14 @@ fn label_key(site: &str) -> LabelKey {
 }
 
 fn site(name: &str, persons: &[&str]) -> Site {
-    static RECIPIENTS: OnceLock<Mutex<BTreeMap<String, Identity>>> = OnceLock::new();
-    let mut recipients = RECIPIENTS.get_or_init(Mutex::default).lock().unwrap();
-    let identity = recipients.entry(name.to_owned()).or_insert_with(Identity::generate);
-    let ssh = SigningKey::generate().unwrap();
-    let card = gapvault_formats::card::Card {
-        site: name.parse().unwrap(),
-        person: person(name),
-        key: ssh.public().unwrap(),
-        recipient: identity.recipient(),
+    Site {
+        name: name.parse().unwrap(),
+        persons: persons.iter().map(|name| person(name)).collect(),
+        card: CardFingerprint::of(name.as_bytes()),
+        recipient: Identity::generate().recipient(),
         label_key: label_key(name),
-    };
-    // By way of a policy, so that a site has whatever a site has.
-    let mut policy = Policy::first(&card);
-    let mut site = policy.sites.remove(0);
-    site.persons = persons.iter().map(|name| person(name)).collect();
-    site.card = CardFingerprint::of(name.as_bytes());
-    site
+        recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
+    }
 }
 
 fn tent(name: &str, exporters: &[&str]) -> Tent {

@@ -189,7 +189,7 @@ fn open_seal(vault: &Vault, expected: &BundleId) -> Result<(Folder, Seal), HeldE
 pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
     let (folder, seal) = open_seal(vault, &held.bundle())?;
     expect_descriptions(&folder, &seal)?;
-    let identity = &vault.identities().age;
+    let identity = vault.identities().of(seal.predicate().suite);
     let keys = open_keys(&folder, &seal, identity)?;
     let claims = match held {
         Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },

@@ -67,6 +67,7 @@
 //!         overcommit: false,
 //!         parity: export::Parity::Percent(5),
 //!         restart: false,
+//!         post_quantum: false,
 //!     },
 //! };
 //! let key = sign::own_key(&lab)?;

@@ -199,7 +199,7 @@ pub fn describe(vault: Option<&Vault>, bundle: &Bundle) -> Result<OnMedium, Desc
 
 fn read_catalogue(vault: &Vault, bundle: &Bundle, judged: &Judged) -> Result<Option<Described>, DescribeError> {
     held::expect_descriptions(&bundle.folder, &judged.seal)?;
-    let identity = &vault.identities().age;
+    let identity = vault.identities().of(judged.seal.predicate().suite);
     let keys = open_keys(&bundle.folder, &judged.seal, identity)?;
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
     match load(&bundle.folder, &judged.seal, identity, keys.as_ref(), claims, Wanted::Entries) {

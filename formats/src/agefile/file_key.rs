@@ -15,8 +15,13 @@ use zeroize::Zeroizing;
 
 /// A new file's bytes up to its first block, and its payload's key.
 pub(super) fn seal<'a>(recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<(Vec<u8>, PayloadKey), AgeError> {
+    let recipients: Vec<_> = recipients.into_iter().collect();
+    // Their labels keep them apart in the age crate, too; here it has a name.
+    if recipients.windows(2).any(|two| two[0].suite() != two[1].suite()) {
+        return Err(AgeError::Mixed);
+    }
     let seen = OnceCell::new();
-    let watched: Vec<_> = recipients.into_iter().map(|r| Watched { key: &r.0, seen: &seen }).collect();
+    let watched: Vec<_> = recipients.iter().map(|r| Watched { key: &r.0, seen: &seen }).collect();
     let encryptor = age::Encryptor::with_recipients(watched.iter().map(|r| r as &dyn age::Recipient));
     let mut head = Vec::new();
     // It writes header and nonce at once; blocks would go through what it gives back.

@@ -1,14 +1,16 @@
 //! The header, read and counted before the age crate sees it.
 
-use super::AgeError;
 use super::payload::{BLOCK, NONCE, TAG};
+use super::{AgeError, Suite};
 use crate::limits;
 use std::io::{BufRead, BufReader, Read, Take};
 
 /// An age header, counted but not judged by any key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Stanzas of the suite.
+    /// What its stanzas are of: all of one suite.
+    pub suite: Suite,
+    /// How many of them there are, grease not counted: at least 1.
     pub recipients: u64,
     /// Bytes up to the payload.
     pub length: u64,
@@ -18,7 +20,8 @@ impl Header {
     /// Reads a header from `input`, which is read a little further than the header goes.
     ///
     /// # Errors
-    /// [`AgeError::Header`] and [`AgeError::Stanza`] for what this format does not have, [`AgeError::Io`].
+    /// [`AgeError::Header`], [`AgeError::Stanza`], [`AgeError::Malformed`] and [`AgeError::NoRecipients`] for what this
+    /// format does not have, [`AgeError::Io`].
     pub fn read(input: impl Read) -> Result<Self, AgeError> {
         Lines::new(BufReader::new(input)).header()
     }
@@ -41,9 +44,12 @@ impl Header {
         (payload >= tag && (payload == tag || payload % SEALED != tag)).then_some(plaintext)
     }
 
-    /// Whether it has as many recipients as the seal gives.
-    pub fn expect(self, expected: u64) -> Result<(), AgeError> {
-        let actual = self.recipients;
+    /// Whether it is of this suite and has as many recipients as the seal gives.
+    pub fn expect(self, suite: Suite, recipients: u64) -> Result<(), AgeError> {
+        if self.suite != suite {
+            return Err(AgeError::Suite { actual: self.suite, expected: suite });
+        }
+        let (actual, expected) = (self.recipients, recipients);
         if actual == expected { Ok(()) } else { Err(AgeError::StanzaCount { actual, expected }) }
     }
 }
@@ -73,28 +79,46 @@ impl<R: BufRead> Lines<R> {
         if self.next()? != "age-encryption.org/v1" {
             return Err(AgeError::Header);
         }
-        let (mut recipients, mut grease) = (0, 0);
+        let (mut suite, mut recipients, mut grease) = (None, 0, 0);
         let mut line = self.next()?;
         while let Some(stanza) = line.strip_prefix("-> ") {
-            match stanza.split(' ').next() {
-                Some("X25519") => recipients += 1,
+            let mut words = stanza.split(' ');
+            let kind = words.next().unwrap_or_default();
+            let own = Suite::ALL.into_iter().find(|suite| suite.stanza() == kind);
+            match own {
+                // SPEC 4.5: the first says which suite it is, and no other is of another.
+                Some(own) if *suite.get_or_insert(own) == own => recipients += 1,
                 // SPEC 4.5: at most one stanza of grease beside the suite's own.
-                Some(kind) if kind.ends_with("-grease") && grease == 0 => grease += 1,
-                kind => return Err(AgeError::Stanza(crate::names::shorten(kind.unwrap_or_default()))),
+                None if kind.ends_with("-grease") && grease == 0 => grease += 1,
+                _ => return Err(AgeError::Stanza(crate::names::shorten(kind))),
             }
-            loop {
-                line = self.next()?;
-                if line.starts_with('-') || line.len() > 64 {
-                    return Err(AgeError::Header);
-                }
-                if line.len() < 64 {
-                    break;
-                }
+            let body = self.body()?;
+            if let Some(suite) = own {
+                suite.check(words, &body)?;
             }
             line = self.next()?;
         }
-        let length = self.bytes.len() as u64;
-        if line.starts_with("--- ") { Ok(Header { recipients, length }) } else { Err(AgeError::Header) }
+        if !line.starts_with("--- ") {
+            return Err(AgeError::Header);
+        }
+        let suite = suite.ok_or(AgeError::NoRecipients)?;
+        Ok(Header { suite, recipients, length: self.bytes.len() as u64 })
+    }
+
+    /// The lines of a stanza's body: full ones, then one that is not.
+    fn body(&mut self) -> Result<Vec<String>, AgeError> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.next()?;
+            if line.starts_with('-') || line.len() > 64 {
+                return Err(AgeError::Header);
+            }
+            let full = line.len() == 64;
+            body.push(line);
+            if !full {
+                return Ok(body);
+            }
+        }
     }
 
     /// What was read, and the payload's nonce behind it.
@@ -113,6 +137,28 @@ mod tests {
     use super::super::{BlockOpener, Identity};
     use super::*;
 
+    /// Of no key in particular.
+    const STANZA: &str = "-> X25519 TEiF0ypqr+bpvcqXNyCVJpL7OuwPdVwPL7KQEbFDOCc
+EmECAEcKN+n/Vs9SbWiV+Hu0r+E8R77DdWYyd83nw7U
+";
+
+    #[test]
+    fn as_many_recipients_as_a_suite_may_have_fit_and_are_counted() {
+        for suite in Suite::ALL {
+            let recipient = Identity::generate_for(suite).recipient();
+            let recipients = vec![recipient; suite.most_recipients() as usize];
+            let header = Header::read(sealed(&recipients, b"").as_slice()).unwrap();
+            header.expect(suite, suite.most_recipients()).unwrap();
+            let [other] = Suite::ALL.into_iter().filter(|other| *other != suite).collect::<Vec<_>>()[..] else {
+                panic!()
+            };
+            let refused = header.expect(other, suite.most_recipients());
+            assert!(
+                matches!(refused, Err(AgeError::Suite { actual, expected }) if actual == suite && expected == other)
+            );
+        }
+    }
+
     #[test]
     fn a_size_tells_the_length_inside() {
         let identity = Identity::generate();
@@ -129,7 +175,7 @@ mod tests {
 
     #[test]
     fn hostile_headers_are_refused_before_they_are_parsed() {
-        let huge = [b"age-encryption.org/v1\n".as_slice(), &b"-> X25519 AAAA\nAAAA\n".repeat(100_000)].concat();
+        let huge = format!("age-encryption.org/v1\n{}", STANZA.repeat(100_000)).into_bytes();
         assert!(matches!(Header::read(huge.as_slice()), Err(AgeError::Header)));
         let line = [b"age-encryption.org/v1\n-> X25519 ".as_slice(), &[b'A'; 1 << 20]].concat();
         assert!(matches!(Header::read(line.as_slice()), Err(AgeError::Header)));
@@ -157,7 +203,7 @@ mod tests {
     #[test]
     fn a_header_as_long_as_the_limit_still_has_its_nonce_read() {
         let full = "A".repeat(64) + "\n";
-        let mut text = "age-encryption.org/v1\n-> x-grease\n".to_owned();
+        let mut text = format!("age-encryption.org/v1\n{STANZA}-> x-grease\n");
         while text.len() + full.len() + 1 + 66 <= limits::AGE_HEADER_BYTES as usize {
             text += &full;
         }

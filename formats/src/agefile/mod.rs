@@ -7,38 +7,51 @@
 
 mod file_key;
 mod header;
+mod hybrid;
 mod keys;
 mod payload;
 mod stream;
+mod suite;
 
 pub use header::Header;
 pub use keys::{Identity, Recipient};
 pub use payload::{BLOCK, BlockOpener, BlockSealer, TAG};
 pub use stream::{OpenReader, SealWriter};
+pub use suite::Suite;
+
+pub(crate) use keys::{post_quantum, x25519};
 
 use crate::limits;
 use std::io;
 
-/// Who a bundle's files are sealed to, and how. One suite per bundle, never mixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Suite {
-    /// X25519 recipients.
-    #[serde(rename = "age-x25519")]
-    X25519,
-}
-
 /// Why an age file or key is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AgeError {
-    /// Not `age1…` or `AGE-SECRET-KEY-1…`.
-    #[error("not an age X25519 {0}")]
-    Key(&'static str),
+    /// Not the text of a key of this suite.
+    #[error("not an age {what} of the suite {suite}")]
+    Key {
+        /// Which suite.
+        suite: Suite,
+        /// A recipient or an identity.
+        what: &'static str,
+    },
     /// No age header, or one over the limit.
     #[error("no well-formed age header within {} bytes", limits::AGE_HEADER_BYTES)]
     Header,
-    /// Stanzas of another suite, or more grease than one.
+    /// Stanzas of no suite or of two, or more grease than one.
     #[error("an age header with a stanza of type {0:?}, which this suite does not have")]
     Stanza(String),
+    /// A stanza with another form than the suite's have.
+    #[error("an age header with a malformed stanza of the suite {0}")]
+    Malformed(Suite),
+    /// A header of the other suite.
+    #[error("an age header of the suite {actual}, expected was {expected}")]
+    Suite {
+        /// What the stanzas are of.
+        actual: Suite,
+        /// What the seal says, or the key is of.
+        expected: Suite,
+    },
     /// Another number of stanzas than the seal gives: a recipient was added or removed.
     #[error("an age header with {actual} recipients, the seal gives {expected}")]
     StanzaCount {
@@ -50,9 +63,12 @@ pub enum AgeError {
     /// None of the stanzas opens with this identity.
     #[error("not sealed to this key")]
     NotARecipient,
-    /// Nobody to seal to.
+    /// Sealed to nobody.
     #[error("no recipients")]
     NoRecipients,
+    /// Recipients of both suites: whoever breaks the weaker one would read what is for the other.
+    #[error("recipients of two suites can't share a file")]
+    Mixed,
     /// The header's authentication failed.
     #[error("damaged or forged: {0}")]
     Broken(String),

@@ -54,7 +54,7 @@ impl BlockSealer {
     /// Begins a file for `recipients`, with a key of its own.
     ///
     /// # Errors
-    /// [`AgeError::NoRecipients`].
+    /// [`AgeError::NoRecipients`], [`AgeError::Mixed`].
     pub fn new<'a>(recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<Self, AgeError> {
         let (head, key) = file_key::seal(recipients)?;
         Ok(Self { head, key })
@@ -102,8 +102,9 @@ impl BlockOpener {
     /// holds the file's bytes at least up to its first block; of a longer one a little more is read.
     ///
     /// # Errors
-    /// As [`Header::read`]; [`AgeError::StanzaCount`], [`AgeError::NotARecipient`]; [`AgeError::Broken`] for a header
-    /// that is not as it was sealed; [`AgeError::CutOff`] if `head` ends before the first block.
+    /// As [`Header::read`]; [`AgeError::Suite`] for a header of another suite than `identity`'s;
+    /// [`AgeError::StanzaCount`], [`AgeError::NotARecipient`]; [`AgeError::Broken`] for a header that is not as it was
+    /// sealed; [`AgeError::CutOff`] if `head` ends before the first block.
     pub fn new(head: impl Read, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
         Self::read(BufReader::new(head), identity, recipients)
     }
@@ -111,7 +112,7 @@ impl BlockOpener {
     /// The same, and `input` stands before the first block then.
     pub(super) fn read(input: impl BufRead, identity: &Identity, recipients: u64) -> Result<Self, AgeError> {
         let (header, head) = Header::read_head(input)?;
-        header.expect(recipients)?;
+        header.expect(identity.suite(), recipients)?;
         let key = file_key::open(&head, identity)?;
         Ok(Self { head: head.len() as u64, key })
     }

@@ -22,7 +22,7 @@ impl<W: Write> SealWriter<W> {
     /// Writes an age header for `recipients` to `out`.
     ///
     /// # Errors
-    /// [`AgeError::NoRecipients`], [`AgeError::Io`].
+    /// [`AgeError::NoRecipients`], [`AgeError::Mixed`], [`AgeError::Io`].
     pub fn new<'a>(out: W, recipients: impl IntoIterator<Item = &'a Recipient>) -> Result<Self, AgeError> {
         Self::with(out, BlockSealer::new(recipients)?)
     }

@@ -7,7 +7,7 @@ mod rules;
 
 use self::rules::Rules;
 use crate::FORMAT;
-use crate::agefile::Recipient;
+use crate::agefile::{Recipient, Suite};
 use crate::ids::{BundleId, CardFingerprint, FileDigest, Nonce};
 use crate::limits;
 use crate::names::{ArtifactRef, PersonName, SiteName, TentName};
@@ -104,6 +104,18 @@ pub struct Head {
     pub readers: Vec<Reader>,
     /// What follows.
     pub totals: Totals,
+}
+
+impl Head {
+    /// Whether all readers have a recipient of `suite`.
+    pub fn expect_suite(&self, suite: Suite) -> Result<(), CatalogueError> {
+        match self.readers.iter().find(|reader| reader.recipient.suite() != suite) {
+            None => Ok(()),
+            Some(Reader { site, recipient, .. }) => {
+                Err(CatalogueError::Suite { site: site.clone(), actual: recipient.suite(), expected: suite })
+            }
+        }
+    }
 }
 
 /// A remark on an artifact.
@@ -222,8 +234,18 @@ pub enum CatalogueError {
     /// The same recipient twice: the second would stand in for one that is hidden.
     #[error("catalogue: two readers have the recipient {recipient}")]
     Reader {
-        /// Which recipient.
-        recipient: Recipient,
+        /// Which recipient, shortened.
+        recipient: String,
+    },
+    /// Recipients of both suites, or of another than the seal's.
+    #[error("catalogue: reader {site} has a recipient of the suite {actual}, expected was {expected}")]
+    Suite {
+        /// Which site.
+        site: SiteName,
+        /// What its recipient is of.
+        actual: Suite,
+        /// What it should be of.
+        expected: Suite,
     },
     /// Two artifacts that a person could not tell apart.
     #[error("catalogue: two artifacts are named {artifact}")]

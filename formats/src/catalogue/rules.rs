@@ -4,7 +4,7 @@ use super::{CatalogueError, File, Folder, Head, Link, Provenance, Record, Totals
 use crate::names::ArtifactRef;
 use crate::relpath::{LinkTarget, RelPath};
 use crate::tree::TreeOrder;
-use crate::{FORMAT, limits};
+use crate::{FORMAT, limits, names};
 use std::collections::HashSet;
 
 /// The rules that a writer and a reader both hold records to.
@@ -30,7 +30,10 @@ impl Rules {
         within("readers", head.readers.len() as u64, limits::STANZAS)?;
         let mut recipients = HashSet::new();
         if let Some(twice) = head.readers.iter().find(|r| !recipients.insert(&r.recipient)) {
-            return Err(CatalogueError::Reader { recipient: twice.recipient.clone() });
+            return Err(CatalogueError::Reader { recipient: names::shorten(&twice.recipient.to_string()) });
+        }
+        if let Some(first) = head.readers.first() {
+            head.expect_suite(first.recipient.suite())?;
         }
         Ok(Self { said: head.totals, found: Totals::default(), paths: 0, artifacts: HashSet::new(), tree: None })
     }

@@ -1,8 +1,8 @@
 //! What changes from one policy to another, for people.
 
-use super::{Approvals, ContentRules, Grant, Person, Policy, Revocation, Site, Tent};
+use super::{Approvals, ContentRules, Grant, Person, Policy, Revocation, Root, Site, Tent};
 use crate::ids::{BundleId, CardFingerprint, KeyFingerprint};
-use crate::names::{PersonName, SiteName, TentName};
+use crate::names::{PersonName, SiteName, TentName, shorten};
 use crate::sshsig::{PublicKey, Touch};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +108,8 @@ pub enum SiteChange {
     Card(Turn<CardFingerprint>),
     /// The recipient is another.
     Recipient(Turn<String>),
+    /// The recipient of the suite `age-pq` is another; both are shortened.
+    RecipientPq(Turn<String>),
     /// The label key is another.
     LabelKey,
 }
@@ -171,34 +173,49 @@ pub enum KeyChange {
 /// reset the clock.
 #[must_use]
 pub fn diff(old: Option<&Policy>, new: &Policy) -> Vec<Change> {
+    // Named one by one, here and below, so that no field that is added goes unsaid.
+    let Policy { format: _, epoch: _, time: _, reset_clock, root: _, persons, sites, tents, revocations } = new;
     let mut all = Vec::new();
-    if new.reset_clock {
+    if *reset_clock {
         all.push(Change::Clock);
     }
     root(old, new, &mut all);
     let name = |person: &Person| person.name.clone();
-    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.persons), &new.persons, name) {
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.persons), persons, name) {
         let changes = person(before, after);
         all.extend(changes.into_iter().map(|change| Change::Person { name: key.clone(), change }));
     }
     let name = |site: &Site| site.name.clone();
-    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.sites), &new.sites, name) {
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.sites), sites, name) {
         let changes = site(before, after);
         all.extend(changes.into_iter().map(|change| Change::Site { name: key.clone(), change }));
     }
     let name = |tent: &Tent| tent.name.clone();
-    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.tents), &new.tents, name) {
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.tents), tents, name) {
         let changes = tent(before, after);
         all.extend(changes.into_iter().map(|change| Change::Tent { name: key.clone(), change }));
     }
     let name = |revocation: &Revocation| revocation.key.fingerprint();
-    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.revocations), &new.revocations, name) {
+    for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.revocations), revocations, name) {
         let owner = before.or(after).and_then(|r| new.person_of(&r.key).or(old.and_then(|old| old.person_of(&r.key))));
         let person = owner.map(|person| person.name.clone());
         let changes = revocation(before, after).into_iter();
         all.extend(changes.map(|change| Change::Key { key, person: person.clone(), change }));
     }
     all
+}
+
+/// The changes in one text, as the log has it: the first twenty, and how many more there are.
+#[must_use]
+pub fn summary(changes: &[Change]) -> String {
+    const MOST: usize = 20;
+    let mut parts: Vec<_> = changes.iter().take(MOST).map(ToString::to_string).collect();
+    match changes.len() {
+        0 => parts.push("nothing but the epoch".to_owned()),
+        all if all > MOST => parts.push(format!("and {} more", all - MOST)),
+        _ => {}
+    }
+    parts.join("; ")
 }
 
 /// What has one name in both, in the order of the new one, then what only the old one has.
@@ -234,23 +251,24 @@ fn turn<T: PartialEq + Clone>(before: &T, after: &T) -> Option<Turn<T>> {
 }
 
 fn root(old: Option<&Policy>, new: &Policy, all: &mut Vec<Change>) {
-    let persons = old.map_or(&[][..], |old| &old.root.persons);
-    let [joins, leaves] = lists(persons, &new.root.persons);
+    let Root { threshold, persons, signatures } = &new.root;
+    let [joins, leaves] = lists(old.map_or(&[][..], |old| &old.root.persons), persons);
     let mut changes: Vec<_> = joins.into_iter().cloned().map(RootChange::Joins).collect();
     changes.extend(leaves.into_iter().cloned().map(RootChange::Leaves));
-    changes.extend(turn(&old.map_or(0, |old| old.root.threshold), &new.root.threshold).map(RootChange::Threshold));
-    let signatures = old.map_or(Touch::Any, |old| old.root.signatures);
-    changes.extend(turn(&signatures, &new.root.signatures).map(RootChange::Signatures));
+    changes.extend(turn(&old.map_or(0, |old| old.root.threshold), threshold).map(RootChange::Threshold));
+    let before = old.map_or(Touch::Any, |old| old.root.signatures);
+    changes.extend(turn(&before, signatures).map(RootChange::Signatures));
     all.extend(changes.into_iter().map(|change| Change::Root { change }));
 }
 
 fn person(before: Option<&Person>, after: Option<&Person>) -> Vec<PersonChange> {
     let Some(after) = after else { return vec![PersonChange::Removed] };
+    let Person { name: _, organisation, keys: _ } = after;
     let mut changes = Vec::new();
     if before.is_none() {
         changes.push(PersonChange::Added);
     }
-    let organisation = turn(&before.and_then(|before| before.organisation.clone()), &after.organisation);
+    let organisation = turn(&before.and_then(|before| before.organisation.clone()), organisation);
     changes.extend(organisation.map(PersonChange::Organisation));
     let keys = |person: &Person| person.keys.iter().map(PublicKey::fingerprint).collect::<Vec<_>>();
     let (old, new) = (before.map(keys).unwrap_or_default(), keys(after));
@@ -262,19 +280,24 @@ fn person(before: Option<&Person>, after: Option<&Person>) -> Vec<PersonChange> 
 
 fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
     let Some(after) = after else { return vec![SiteChange::Removed] };
+    let Site { name: _, persons, card, recipient, label_key, recipient_pq } = after;
     let mut changes = Vec::new();
     match before {
-        None => changes.push(SiteChange::Added { card: after.card }),
+        None => changes.push(SiteChange::Added { card: *card }),
         Some(before) => {
-            changes.extend(turn(&before.card, &after.card).map(SiteChange::Card));
-            let recipient = turn(&before.recipient.to_string(), &after.recipient.to_string());
+            changes.extend(turn(&before.card, card).map(SiteChange::Card));
+            let recipient = turn(&before.recipient.to_string(), &recipient.to_string());
             changes.extend(recipient.map(SiteChange::Recipient));
-            if before.label_key != after.label_key {
+            if before.recipient_pq != *recipient_pq {
+                let [before, after] = [&before.recipient_pq, recipient_pq].map(|key| shorten(&key.to_string()));
+                changes.push(SiteChange::RecipientPq(Turn { before, after }));
+            }
+            if before.label_key != *label_key {
                 changes.push(SiteChange::LabelKey);
             }
         }
     }
-    let [joins, leaves] = lists(before.map_or(&[][..], |before| &before.persons), &after.persons);
+    let [joins, leaves] = lists(before.map_or(&[][..], |before| &before.persons), persons);
     changes.extend(joins.into_iter().cloned().map(SiteChange::Joins));
     changes.extend(leaves.into_iter().cloned().map(SiteChange::Leaves));
     changes
@@ -288,22 +311,31 @@ fn tent(before: Option<&Tent>, after: Option<&Tent>) -> Vec<TentChange> {
         changes.push(TentChange::Begun);
     }
     let before = before.unwrap_or(&nothing);
-    for (grant, old, new) in
-        [(Grant::Member, &before.members, &after.members), (Grant::Auditor, &before.auditors, &after.auditors)]
-    {
-        roles(grant, lists(old, new), &mut changes);
+    let Tent {
+        name: _,
+        members,
+        auditors,
+        exporters,
+        destinations,
+        approvals,
+        signatures,
+        valid_days,
+        post_quantum,
+        content: rules,
+    } = after;
+    roles(Grant::Member, lists(&before.members, members), &mut changes);
+    roles(Grant::Auditor, lists(&before.auditors, auditors), &mut changes);
+    roles(Grant::Exporter, lists(&before.exporters, exporters), &mut changes);
+    if !is_same_choice(before.destinations.as_ref(), destinations.as_ref()) {
+        changes.extend(turn(&before.destinations, destinations).map(TentChange::Destinations));
     }
-    roles(Grant::Exporter, lists(&before.exporters, &after.exporters), &mut changes);
-    if !is_same_choice(before.destinations.as_ref(), after.destinations.as_ref()) {
-        changes.extend(turn(&before.destinations, &after.destinations).map(TentChange::Destinations));
+    if !is_same_approvals(before.approvals.as_ref(), approvals.as_ref()) {
+        changes.extend(turn(&before.approvals, approvals).map(TentChange::Approvals));
     }
-    if !is_same_approvals(before.approvals.as_ref(), after.approvals.as_ref()) {
-        changes.extend(turn(&before.approvals, &after.approvals).map(TentChange::Approvals));
-    }
-    changes.extend(turn(&before.signatures, &after.signatures).map(TentChange::Signatures));
-    changes.extend(turn(&before.valid_days, &after.valid_days).map(TentChange::ValidDays));
-    changes.extend(turn(&before.post_quantum, &after.post_quantum).map(TentChange::PostQuantum));
-    content(&before.content, &after.content, &mut changes);
+    changes.extend(turn(&before.signatures, signatures).map(TentChange::Signatures));
+    changes.extend(turn(&before.valid_days, valid_days).map(TentChange::ValidDays));
+    changes.extend(turn(&before.post_quantum, post_quantum).map(TentChange::PostQuantum));
+    content(&before.content, rules, &mut changes);
     changes
 }
 
@@ -320,25 +352,27 @@ fn is_same_approvals(a: Option<&Approvals>, b: Option<&Approvals>) -> bool {
 }
 
 fn content(before: &ContentRules, after: &ContentRules, changes: &mut Vec<TentChange>) {
-    if !is_same_choice(before.allowed.as_ref(), after.allowed.as_ref()) {
-        changes.extend(turn(&before.allowed, &after.allowed).map(TentChange::Allowed));
+    let ContentRules { allowed, forbidden, pickle, file_bytes, bundle_bytes } = after;
+    if !is_same_choice(before.allowed.as_ref(), allowed.as_ref()) {
+        changes.extend(turn(&before.allowed, allowed).map(TentChange::Allowed));
     }
-    if !is_same_set(&before.forbidden, &after.forbidden) {
-        changes.extend(turn(&before.forbidden, &after.forbidden).map(TentChange::Forbidden));
+    if !is_same_set(&before.forbidden, forbidden) {
+        changes.extend(turn(&before.forbidden, forbidden).map(TentChange::Forbidden));
     }
-    changes.extend(turn(&before.pickle, &after.pickle).map(TentChange::Pickle));
-    changes.extend(turn(&before.file_bytes, &after.file_bytes).map(TentChange::FileBytes));
-    changes.extend(turn(&before.bundle_bytes, &after.bundle_bytes).map(TentChange::BundleBytes));
+    changes.extend(turn(&before.pickle, pickle).map(TentChange::Pickle));
+    changes.extend(turn(&before.file_bytes, file_bytes).map(TentChange::FileBytes));
+    changes.extend(turn(&before.bundle_bytes, bundle_bytes).map(TentChange::BundleBytes));
 }
 
 fn revocation(before: Option<&Revocation>, after: Option<&Revocation>) -> Vec<KeyChange> {
     let Some(after) = after else { return vec![KeyChange::Restored] };
+    let Revocation { key: _, reason, except } = after;
     let mut changes = Vec::new();
     match before {
-        None => changes.push(KeyChange::Revoked { reason: after.reason.clone() }),
-        Some(before) => changes.extend(turn(&before.reason, &after.reason).map(KeyChange::Reason)),
+        None => changes.push(KeyChange::Revoked { reason: reason.clone() }),
+        Some(before) => changes.extend(turn(&before.reason, reason).map(KeyChange::Reason)),
     }
-    let [excepted, not] = lists(before.map_or(&[][..], |before| &before.except), &after.except);
+    let [excepted, not] = lists(before.map_or(&[][..], |before| &before.except), except);
     changes.extend(excepted.into_iter().copied().map(KeyChange::Excepted));
     changes.extend(not.into_iter().copied().map(KeyChange::NotExcepted));
     changes

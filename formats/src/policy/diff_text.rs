@@ -51,6 +51,7 @@ impl Display for SiteChange {
             Self::Leaves(person) => write!(f, "{person} works there no more"),
             Self::Card(turn) => write!(f, "card {turn}"),
             Self::Recipient(turn) => write!(f, "recipient {turn}"),
+            Self::RecipientPq(turn) => write!(f, "post-quantum recipient {turn}"),
             Self::LabelKey => write!(f, "another label key"),
         }
     }

@@ -139,6 +139,14 @@ pub enum Fault {
     /// Nothing would be believed any more.
     #[error("`reset_clock` needs a `time` to go on from")]
     ResetWithoutTime,
+    /// More than a reader compares with each other.
+    #[error("over {limit} {kind}s")]
+    TooMany {
+        /// What there is too much of.
+        kind: Named,
+        /// The most that there may be.
+        limit: usize,
+    },
     /// A name stands for two things.
     #[error("two {kind}s are named {name}")]
     TwoOfOneName {

@@ -110,6 +110,7 @@ impl Site {
             persons: vec![card.person.clone()],
             card: card.fingerprint(),
             recipient: card.recipient.clone(),
+            recipient_pq: card.recipient_pq.clone(),
             label_key: card.label_key.clone(),
         }
     }
@@ -134,7 +135,7 @@ fn remove<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::*;
-    use crate::agefile::Identity;
+    use crate::agefile::{Identity, Suite};
     use crate::card::Card;
     use crate::sshsig::SigningKey;
 
@@ -144,6 +145,7 @@ mod tests {
             person: name.parse().unwrap(),
             key: SigningKey::generate().unwrap().public().unwrap(),
             recipient: Identity::generate().recipient(),
+            recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
             label_key: LabelKey::from_bytes([name.len() as u8; 32]),
         }
     }

@@ -19,7 +19,7 @@ pub use place::Place;
 pub use remarks::{Remark, Remarkable};
 pub use tent::{Approvals, ContentRules, Tent};
 
-use crate::agefile::Recipient;
+use crate::agefile::{self, Recipient, Suite};
 use crate::ids::{BundleId, CardFingerprint, LabelKey};
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Touch};
@@ -96,11 +96,26 @@ pub struct Site {
     pub persons: Vec<PersonName>,
     /// The card that the keys were taken from.
     pub card: CardFingerprint,
-    /// What is sealed for it.
+    /// What is sealed for it in bundles of the suite `age-x25519`.
+    #[serde(deserialize_with = "agefile::x25519")]
     pub recipient: Recipient,
     /// What its tags are keyed with.
     #[serde(with = "label_key")]
     pub label_key: LabelKey,
+    /// What is sealed for it in bundles of the suite `age-pq`.
+    #[serde(deserialize_with = "agefile::post_quantum")]
+    pub recipient_pq: Recipient,
+}
+
+impl Site {
+    /// What is sealed for it in bundles of `suite`.
+    #[must_use]
+    pub fn recipient_for(&self, suite: Suite) -> &Recipient {
+        match suite {
+            Suite::X25519 => &self.recipient,
+            Suite::PostQuantum => &self.recipient_pq,
+        }
+    }
 }
 
 /// A key that counts no more, whatever it signed and whenever that was.

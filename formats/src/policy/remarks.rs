@@ -4,7 +4,7 @@ use super::place::{Place, Places, Spot};
 use super::{Named, Policy, Tent};
 use crate::ids::KeyFingerprint;
 use crate::names::{PersonName, SiteName, TentName};
-use crate::sshsig::PublicKey;
+use crate::sshsig::{PublicKey, Touch};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;
@@ -54,8 +54,8 @@ pub enum Remarkable {
         /// Which tent.
         tent: TentName,
     },
-    /// A tent without members: nobody could read content.
-    NoMember {
+    /// A tent with neither members nor auditors: no bundle can be for anybody.
+    NoReader {
         /// Which tent.
         tent: TentName,
     },
@@ -95,7 +95,9 @@ impl fmt::Display for Remarkable {
                 write!(f, "tent {tent}: exporter {exporter} has no key that counts there")
             }
             Self::NoExporter { tent } => write!(f, "tent {tent}: nobody may export, so nothing goes out or comes in"),
-            Self::NoMember { tent } => write!(f, "tent {tent}: it has no member, so nobody may read content"),
+            Self::NoReader { tent } => {
+                write!(f, "tent {tent}: it has neither member nor auditor, so bundles are for nobody")
+            }
             Self::Unused { kind, name } => write!(f, "{kind} {name}: no rule names it"),
             Self::RevokedKey { person, key } => write!(f, "person {person}: key {key} is revoked and still listed"),
             Self::CeilingOverBundle { tent, file_bytes, bundle_bytes } => write!(
@@ -136,8 +138,9 @@ fn remarkable(policy: &Policy) -> Vec<(Spot, Remarkable)> {
         }
     }
     unused(policy, &mut all);
+    let able = Able::of(policy, &revoked);
     for (i, tent) in policy.tents.iter().enumerate() {
-        of_tent(policy, tent, &Spot::top("tent").item(i), &revoked, &mut all);
+        of_tent(tent, &Spot::top("tent").item(i), &able, &mut all);
     }
     all
 }
@@ -156,32 +159,44 @@ fn unused(policy: &Policy, all: &mut Vec<(Spot, Remarkable)>) {
     all.extend(idle.map(|(i, s)| (Spot::top("site").item(i).field("name"), unused(Named::Site, s.name.as_str()))));
 }
 
-fn of_tent(
-    policy: &Policy,
-    tent: &Tent,
-    spot: &Spot,
-    revoked: &HashSet<KeyFingerprint>,
-    all: &mut Vec<(Spot, Remarkable)>,
-) {
+/// Who has a key that counts, by what it must show.
+struct Able<'p> {
+    any: HashSet<&'p PersonName>,
+    with_security_key: HashSet<&'p PersonName>,
+}
+
+impl<'p> Able<'p> {
+    fn of(policy: &'p Policy, revoked: &HashSet<KeyFingerprint>) -> Self {
+        let able = |touch: Touch| {
+            let counts = |key: &PublicKey| touch.can_be_met_by(key) && !revoked.contains(&key.fingerprint());
+            policy.persons.iter().filter(|person| person.keys.iter().any(counts)).map(|person| &person.name).collect()
+        };
+        Self { any: able(Touch::Any), with_security_key: able(Touch::Presence) }
+    }
+
+    fn has(&self, touch: Touch, person: &PersonName) -> bool {
+        if touch == Touch::Any { self.any.contains(person) } else { self.with_security_key.contains(person) }
+    }
+}
+
+fn of_tent(tent: &Tent, spot: &Spot, able: &Able<'_>, all: &mut Vec<(Spot, Remarkable)>) {
     let name = || tent.name.clone();
     if tent.exporters.is_empty() {
         all.push((spot.field("exporters"), Remarkable::NoExporter { tent: name() }));
     }
-    if tent.members.is_empty() {
-        all.push((spot.field("members"), Remarkable::NoMember { tent: name() }));
+    if tent.members.is_empty() && tent.auditors.is_empty() {
+        all.push((spot.field("members"), Remarkable::NoReader { tent: name() }));
     }
-    let counts = |key: &PublicKey| tent.signatures.can_be_met_by(key) && !revoked.contains(&key.fingerprint());
-    let can: HashSet<_> =
-        policy.persons.iter().filter(|person| person.keys.iter().any(counts)).map(|person| &person.name).collect();
+    let approvers = tent.approvals.iter().flat_map(|approvals| &approvals.of);
+    let approvers: HashSet<_> = approvers.filter(|person| able.has(tent.signatures, person)).collect();
     for (j, exporter) in tent.exporters.iter().enumerate() {
         let at = spot.field("exporters").item(j);
-        if !can.contains(exporter) {
+        if !able.has(tent.signatures, exporter) {
             all.push((at.clone(), Remarkable::CantSign { tent: name(), exporter: exporter.clone() }));
         }
         if let Some(approvals) = &tent.approvals {
-            let counts =
-                |person: &&PersonName| can.contains(person) && (!approvals.not_exporter || *person != exporter);
-            let (expected, actual) = (approvals.k, approvals.of.iter().filter(counts).count());
+            let own = usize::from(approvals.not_exporter && approvers.contains(exporter));
+            let (expected, actual) = (approvals.k, approvers.len() - own);
             if actual < expected as usize {
                 let exporter = exporter.clone();
                 all.push((at, Remarkable::NeverApproved { tent: name(), exporter, expected, actual }));

@@ -27,6 +27,15 @@ pub(super) fn check(policy: &Policy) -> Check {
     if policy.reset_clock && policy.time.is_none() {
         return Err((Spot::top("reset_clock"), Fault::ResetWithoutTime));
     }
+    for (kind, table, actual, limit) in [
+        (Named::Person, "person", policy.persons.len(), limits::POLICY_PERSONS),
+        (Named::Site, "site", policy.sites.len(), limits::POLICY_SITES),
+        (Named::Tent, "tent", policy.tents.len(), limits::POLICY_TENTS),
+    ] {
+        if actual > limit {
+            return Err((Spot::top(table).item(limit), Fault::TooMany { kind, limit }));
+        }
+    }
     // SPEC 10.2: names and keys stand for one thing each.
     names_once(Named::Person, "person", policy.persons.iter().map(|p| p.name.as_str()))?;
     names_once(Named::Site, "site", policy.sites.iter().map(|s| s.name.as_str()))?;
@@ -110,6 +119,10 @@ fn check_sites(policy: &Policy, known: &Known<'_>) -> Check {
         if let Some(first) = recipients.insert(site.recipient.to_string(), &site.name) {
             let (first, second) = (first.clone(), site.name.clone());
             return Err((spot.field("recipient"), Fault::TwoOfOneRecipient { first, second }));
+        }
+        if let Some(first) = recipients.insert(site.recipient_pq.to_string(), &site.name) {
+            let (first, second) = (first.clone(), site.name.clone());
+            return Err((spot.field("recipient_pq"), Fault::TwoOfOneRecipient { first, second }));
         }
         // A card that copies another's label key would make the tags of two sites one.
         if let Some(first) = label_keys.insert(site.label_key.expose_hex().to_string(), &site.name) {

@@ -118,7 +118,7 @@ impl Out {
     }
 
     fn site(&mut self, site: &Site, is_first: bool) {
-        let Site { name, persons, card, recipient, label_key } = site;
+        let Site { name, persons, card, recipient, label_key, recipient_pq } = site;
         self.head(ABOUT_SITES, "[[site]]", is_first);
         self.text("name", name);
         if !persons.is_empty() {
@@ -127,10 +127,23 @@ impl Out {
         self.text("card", card);
         self.text("label_key", label_key.expose_hex().as_str());
         self.text("recipient", recipient);
+        // The last, because it is long.
+        self.text("recipient_pq", recipient_pq);
     }
 
     fn tent(&mut self, tent: &Tent, is_first: bool) {
-        let Tent { name, members, auditors, exporters, destinations, .. } = tent;
+        let Tent {
+            name,
+            members,
+            auditors,
+            exporters,
+            destinations,
+            approvals,
+            signatures,
+            valid_days,
+            post_quantum,
+            content,
+        } = tent;
         self.head(ABOUT_TENTS, "[[tent]]", is_first);
         self.text("name", name);
         self.list("members", members);
@@ -139,18 +152,18 @@ impl Out {
         if let Some(destinations) = destinations {
             self.list("destinations", destinations);
         }
-        if let Some(Approvals { k, of, not_exporter }) = &tent.approvals {
+        if let Some(Approvals { k, of, not_exporter }) = approvals {
             let of: Vec<_> = of.iter().map(|person| quoted(person.as_str())).collect();
             let not_exporter = if *not_exporter { "" } else { ", not_exporter = false" };
             self.field("approvals", format!("{{ k = {k}, of = [{}]{not_exporter} }}", of.join(", ")));
         }
-        self.touch(tent.signatures);
-        if let Some(days) = tent.valid_days {
+        self.touch(*signatures);
+        if let Some(days) = valid_days {
             self.field("valid_days", days);
         }
-        self.flag("post_quantum", tent.post_quantum);
-        if tent.content != ContentRules::default() {
-            self.content(&tent.content);
+        self.flag("post_quantum", *post_quantum);
+        if *content != ContentRules::default() {
+            self.content(content);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::{FORMAT, limits, padding};
 /// Checks everything in a seal that can be checked without the files.
 pub(super) fn check(seal: &Seal) -> Result<(), SealError> {
     let p = &seal.predicate;
+    let most = p.suite.most_recipients();
     if p.format != FORMAT {
         let (actual, expected) = (p.format.to_string(), FORMAT.to_string());
         return Err(SealError::Version { field: "format", actual, expected });
@@ -18,8 +19,8 @@ pub(super) fn check(seal: &Seal) -> Result<(), SealError> {
         (p.destinations.len() <= limits::DESTINATIONS, "it has too many destinations"),
         (p.destinations.windows(2).all(|w| w[0] < w[1]), "its destination tags are not in order"),
         (p.stanzas.index == 1 && p.stanzas.pack == 1, "index and packs must be sealed to the bundle's identity alone"),
-        ((1..=limits::STANZAS).contains(&p.stanzas.catalogue), "the catalogue's recipients are out of range"),
-        ((1..=limits::STANZAS).contains(&p.stanzas.keys), "the keys' recipients are out of range"),
+        ((1..=most).contains(&p.stanzas.catalogue), "the catalogue's recipients are out of range"),
+        ((1..=most).contains(&p.stanzas.keys), "the keys' recipients are out of range"),
         (p.builds_on.is_empty(), "builds_on is reserved in this format"),
     ];
     if let Some((_, fault)) = rules.iter().find(|(holds, _)| !holds) {

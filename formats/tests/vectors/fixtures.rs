@@ -25,6 +25,15 @@ pub(crate) const SK_ED25519: &str = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1l
 pub(crate) const CLUSTER: &str = "age1h8wfyjcy9dspjlzlvejels907k7j5np07ss872ew00ggp0kfvg2stnjg07";
 pub(crate) const AUDITOR: &str = "age145pcqpjlcxnp3j8rjshqd754v6tkdrcg3q3vff7m04axh3j7qvfsh86hnp";
 
+/// The hybrid identities of the two sites.
+const CLUSTER_PQ: &str = include_str!("../../vectors/keys/test-only-cluster-pq.key");
+const AUDITOR_PQ: &str = include_str!("../../vectors/keys/test-only-auditor-pq.key");
+
+/// The hybrid recipients of the two sites, the cluster's first.
+pub(crate) fn recipients_pq() -> [String; 2] {
+    [CLUSTER_PQ, AUDITOR_PQ].map(|key| Identity::from_secret(key.trim_end()).unwrap().recipient().to_string())
+}
+
 pub(crate) fn signing_key(text: &str) -> SigningKey {
     SigningKey::from_openssh(text).unwrap()
 }
@@ -41,6 +50,10 @@ pub(crate) fn recipient(text: &str) -> Recipient {
 pub(crate) fn bundle_identity() -> Identity {
     let file = include_str!("../../vectors/keys/test-only-bundle.key");
     Identity::from_secret(file.lines().last().unwrap()).unwrap()
+}
+
+pub(crate) fn bundle_identity_pq() -> Identity {
+    Identity::from_secret(include_str!("../../vectors/keys/test-only-bundle-pq.key").trim_end()).unwrap()
 }
 
 pub(crate) fn nonce() -> Nonce {

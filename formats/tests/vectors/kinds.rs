@@ -13,6 +13,7 @@ use gapvault_formats::keys::Keys;
 use gapvault_formats::names::ArtifactRef;
 use gapvault_formats::padding;
 use gapvault_formats::parity::{Encoder, Geometry, Table};
+use gapvault_formats::person_card::AnyCard;
 use gapvault_formats::policy::Policy;
 use gapvault_formats::records::{RecordReader, RecordWriter};
 use gapvault_formats::relpath::{LinkTarget, RelPath};
@@ -37,11 +38,14 @@ pub(crate) fn read(kind: &str, bytes: &[u8]) -> Outcome {
         "parity" => parity(bytes),
         "keys" => keys(bytes),
         "card" => card(bytes),
+        "person-card" => person_card(bytes),
         "policy" => Policy::parse(bytes).map(|_| None).map_err(say),
         "log" => log(bytes),
         "checkpoint" => checkpoint(bytes),
         "sshsig" => sshsig(bytes),
-        "age-header" => Header::read(bytes).and_then(|header| header.expect(1)).map(|()| None).map_err(say),
+        "age-header" => {
+            Header::read(bytes).and_then(|header| header.expect(header.suite, 1)).map(|()| None).map_err(say)
+        }
         "path" => path(bytes),
         "link" => link(bytes),
         "artifact" => text::<ArtifactRef>(bytes),
@@ -148,6 +152,12 @@ fn keys(bytes: &[u8]) -> Outcome {
 
 fn card(bytes: &[u8]) -> Outcome {
     let card = Card::parse(bytes).map_err(say)?;
+    Ok(Some(card.to_text().into_bytes()))
+}
+
+/// The title decides which kind of card it is read as.
+fn person_card(bytes: &[u8]) -> Outcome {
+    let card = AnyCard::parse(bytes).map_err(say)?;
     Ok(Some(card.to_text().into_bytes()))
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn open_keys(folder: &Folder, seal: &Seal, identity: &Identity) -> Re
     }
     let keys = Keys::parse(&text)?;
     expect(&file, "nonce", &keys.nonce, "seal", &seal.predicate().nonce)?;
+    expect(&file, "identity's suite", &keys.identity.suite(), "seal", &seal.predicate().suite)?;
     Ok(Some(keys))
 }
 
@@ -189,6 +190,7 @@ fn load_catalogue(
     let mut reader = CatalogueReader::new(input)?;
     let head = reader.head().clone();
     expect(&file, "nonce", &head.nonce, "seal", &seal.predicate().nonce)?;
+    head.expect_suite(seal.predicate().suite)?;
     // SPEC 13.5: a hidden recipient would be a stanza that the catalogue does not list.
     let count = |role| head.readers.iter().filter(|r| r.role == role).count() as u64;
     expect(&file, "number of members", &count(Role::Member), "seal", &stanzas.keys)?;

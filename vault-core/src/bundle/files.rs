@@ -228,7 +228,7 @@ pub(crate) fn check_header(path: &Path, seal: &Seal, subject: &Subject, begin: i
         fault => BundleError::Header { path: path.to_owned(), file: subject.file.clone(), fault },
     };
     let header = Header::read(begin).map_err(fault)?;
-    header.expect(expected).map_err(fault)?;
+    header.expect(seal.predicate().suite, expected).map_err(fault)?;
     if let BundleFile::Pack(number) = subject.file {
         let expected = seal.predicate().stream.pack_length(number);
         if header.plaintext_length(subject.size) != Some(expected) {

@@ -25,6 +25,7 @@ use crate::observe::{Event, Observer, Phase};
 use crate::pool::{Buffers, Stop};
 use crate::sign::Signer;
 use crate::vault::Vault;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::custody::{self, Exported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
@@ -178,6 +179,10 @@ fn remake_volume(
     }
     let exporter = same_exporter(vault, exported, signer)?;
     let old = stored_seal(vault, &request.bundle)?;
+    let tent = vault.policy().tent(&exported.tent);
+    if old.predicate().suite == Suite::X25519 && tent.is_some_and(|tent| tent.post_quantum) {
+        return Err(fault("its tent asks for post-quantum bundles by now, and this is none"));
+    }
     let volume = Volume::find(&old, &request.bundle, name)?;
     super::target::check(&request.medium)?;
     let state = resume::state(vault, &exported.label)?.ok_or(fault("the journal of its export is gone"))?;
@@ -204,6 +209,7 @@ fn remake_volume(
     let terms = Terms {
         label: exported.label.clone(),
         exporter: exporter.key.fingerprint(),
+        suite: begin.suite,
         spanning: Spanning::Together,
         sizes: Sizes::new(FullPack::longest(begin.pack_size), begin.parity, &[&request.medium])?,
         reserve: 0,
@@ -309,7 +315,7 @@ fn seal_again(
     let made = (|| {
         let mut listed = [fresh, done.files.clone()].concat();
         for target in targets.iter_mut() {
-            let recover = recover::text(&exported.label, &exported.key.fingerprint());
+            let recover = recover::text(&exported.label, &exported.key.fingerprint(), old.predicate().suite);
             listed.extend(describe_on(target, &copy, &recover)?);
             listed.sort_by_cached_key(|s| s.file.to_string());
             let list = target.file(BundleFile::Sums(volume.name.clone()), sums::text(&listed).as_bytes())?;

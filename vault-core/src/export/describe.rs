@@ -11,7 +11,7 @@ use crate::fs::{Durable, write_replacing};
 use crate::observe::Observer;
 use crate::sign::Signer;
 use crate::vault::Vault;
-use gapvault_formats::agefile::{SealWriter, Suite};
+use gapvault_formats::agefile::SealWriter;
 use gapvault_formats::catalogue::{self, Artifact, CatalogueWriter, Record, Role};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::index::{self, IndexWriter, Run};
@@ -50,7 +50,7 @@ pub(super) fn describe(
 
     let mut subjects = packs;
     subjects.extend(volumes.iter().flat_map(|volume| volume.files.iter().cloned()));
-    let text = recover::text(&plan.label, &plan.exporter.key.fingerprint());
+    let text = recover::text(&plan.label, &plan.exporter.key.fingerprint(), plan.suite);
     // Those that were taken out have their lists already; the last ones are in.
     let (out, within) = volumes.split_at(volumes.len() - targets.len());
     debug_assert!(out.iter().all(|volume| volume.has_list()));
@@ -118,7 +118,7 @@ fn predicate(plan: &Plan<'_>, content: &Content, volumes: &[VolumeDone]) -> Resu
         expires: plan.expires,
         number: plan.number,
         destinations,
-        suite: Suite::X25519,
+        suite: plan.suite,
         stanzas: Stanzas { catalogue: count(Role::Auditor) + 1, keys: count(Role::Member), index: 1, pack: 1 },
         stream,
         volumes: volumes.iter().map(|v| Volume { name: v.name.clone(), packs: ranges(&v.packs) }).collect(),

@@ -8,8 +8,8 @@ use crate::media::ProbeError;
 use crate::observe::Observer;
 use crate::sign::SignError;
 use crate::vault::VaultError;
-use gapvault_formats::agefile::AgeError;
-use gapvault_formats::catalogue::CatalogueError;
+use gapvault_formats::agefile::{AgeError, Suite};
+use gapvault_formats::catalogue::{CatalogueError, Role};
 use gapvault_formats::ids::{BundleId, KeyFingerprint, MediumDigest};
 use gapvault_formats::index::IndexError;
 use gapvault_formats::limits;
@@ -256,6 +256,18 @@ pub enum ExportError {
         /// Which tent.
         tent: TentName,
     },
+    /// More recipients than an age header has room for.
+    #[error("tent {tent} has too many sites with the role {role}: a bundle of the suite {suite} has room for {most}")]
+    TooManyReaders {
+        /// Which tent.
+        tent: TentName,
+        /// What they are there.
+        role: Role,
+        /// What the bundle would be sealed to.
+        suite: Suite,
+        /// How many there may be.
+        most: u64,
+    },
     /// No folder to export to. (One is not made: a mount point whose medium is gone must not fill the disk below.)
     #[error("{} is not a folder", path.display())]
     NoMedium {
@@ -390,6 +402,7 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign]
     Self::OtherKey { .. } => (Refused, Some("name the key that sealed it (`--key`)")),
     Self::NoDestination { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role member` adds one")),
     Self::TooManyDestinations { .. } => (Usage, None),
+    Self::TooManyReaders { .. } => (Usage, Some("make another tent for some of them; post-quantum recipients take more room in a header than others")),
     Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
     Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
     Self::PackSize { .. } => (Usage, Some("a multiple of 64K, from 64K to 1G")),

@@ -11,6 +11,7 @@ use super::{ExportError, Parity, Proof, Spanning};
 use crate::error::FsError;
 use crate::fs::{create_folder, sync_folder};
 use crate::vault::{Vault, VaultError};
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::ids::{JournalKey, MediumDigest, Nonce, TentKeyPin};
 use gapvault_formats::names::{ArtifactRef, Label, TentName};
 use gapvault_formats::seal::{Group, Subject};
@@ -44,6 +45,7 @@ pub(super) struct Begin {
     /// Large files that are read in turn: the order of the chunks follows from it.
     pub(super) lanes: usize,
     pub(super) parity: Parity,
+    pub(super) suite: Suite,
     pub(super) spanning: Spanning,
     /// Of its media, those at which a file system was mounted, as they were named.
     pub(super) mounted: Vec<PathBuf>,
@@ -51,7 +53,7 @@ pub(super) struct Begin {
     pub(super) label: Label,
     pub(super) nonce: Nonce,
     pub(super) tent_key: TentKeyPin,
-    /// The bundle's identity, in an age file for the vault itself.
+    /// The bundle's identity, in an age file of the same suite for the vault itself.
     #[serde(with = "serde_bytes")]
     pub(super) identity: Vec<u8>,
 }

@@ -104,7 +104,8 @@ pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> 
     let not_made = ExportError::NotAgain { bundle: *bundle, fault: "it was not made here" };
     let exported = exported_as(vault, bundle).ok_or(not_made)?;
     let key = exported.key.fingerprint();
-    describe_on(&mut target, &copy, &recover::text(&exported.label, &key))?;
+    let suite = stored_seal(vault, bundle)?.predicate().suite;
+    describe_on(&mut target, &copy, &recover::text(&exported.label, &key, suite))?;
     let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
     // The exporter's, and approvals that were given since.
     for name in signature_files(&Folder::open(&copy)?).map_err(HeldError::from)? {

@@ -41,7 +41,7 @@ pub use self::unfinished::{UnfinishedExport, drop_unfinished, unfinished};
 use crate::observe::Observer;
 use crate::sign::Signer;
 use crate::vault::Vault;
-use gapvault_formats::agefile::{Identity, Recipient};
+use gapvault_formats::agefile::{Identity, Recipient, Suite};
 use gapvault_formats::catalogue::{Provenance, Reader, Role};
 use gapvault_formats::custody::Exported;
 use gapvault_formats::ids::{Nonce, TentKey};
@@ -92,6 +92,8 @@ pub struct ExportOptions {
     pub parity: Parity,
     /// Whether an unfinished export of the same artifact is given up instead of gone on with.
     pub restart: bool,
+    /// Whether it is sealed to post-quantum recipients where the tent does not ask for it, too.
+    pub post_quantum: bool,
 }
 
 /// The media of a bundle.
@@ -212,6 +214,7 @@ struct Plan<'a> {
     exporter: &'a Exporter,
     sites: Vec<&'a Site>,
     readers: Vec<Reader>,
+    suite: Suite,
     shape: shape::Shape,
     pack_size: u64,
     created: Time,
@@ -241,6 +244,9 @@ pub fn export(
 impl Plan<'_> {
     fn recipients(&self, role: Role) -> Vec<Recipient> {
         let readers = self.sites.iter().zip(&self.readers);
-        readers.filter(|(_, reader)| reader.role == role).map(|(site, _)| site.recipient.clone()).collect()
+        readers
+            .filter(|(_, reader)| reader.role == role)
+            .map(|(site, _)| site.recipient_for(self.suite).clone())
+            .collect()
     }
 }

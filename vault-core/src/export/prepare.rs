@@ -14,7 +14,8 @@ use crate::media::{Depth, LargestFile, Probe, probe};
 use crate::observe::{Event, Observer, Phase};
 use crate::sign::Signer;
 use crate::vault::Vault;
-use gapvault_formats::catalogue::Totals;
+use gapvault_formats::agefile::Suite;
+use gapvault_formats::catalogue::{Role, Totals};
 use gapvault_formats::names::{Label, SiteName, TentName, VolumeName};
 use gapvault_formats::policy::{Policy, Tent};
 use gapvault_formats::{limits, padding};
@@ -112,7 +113,7 @@ pub fn prepare<'a>(
     signer: &'a dyn Signer,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
-    let exporter = check_policy(vault, request, signer)?;
+    let (exporter, suite) = check_policy(vault, request, signer)?;
     check_options(request)?;
     let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
     let paths = request.media.paths();
@@ -143,7 +144,7 @@ pub fn prepare<'a>(
     if most.div_ceil(pack_size) > limits::PACKS {
         return Err(ExportError::TooLarge { bytes: source.bytes, pack_size });
     }
-    let same = same(vault, request, &exporter)?;
+    let same = same(vault, request, &exporter, suite)?;
     let (unfinished, given_up) = if request.options.restart {
         (None, of_artifact(vault, request)?)
     } else {
@@ -303,7 +304,8 @@ impl Prepared<'_> {
     }
 }
 
-fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> Result<Exporter, ExportError> {
+/// Whether the policy allows it, whose export it is, and in which suite.
+fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> Result<(Exporter, Suite), ExportError> {
     let (policy, name) = (vault.policy(), &request.tent);
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
     let exporter = Exporter::find(vault, signer, tent)?;
@@ -316,7 +318,16 @@ fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> 
     if sites.len() > limits::DESTINATIONS {
         return Err(ExportError::TooManyDestinations { tent: name.clone() });
     }
-    Ok(exporter)
+    let post_quantum = tent.post_quantum || request.options.post_quantum;
+    let suite = if post_quantum { Suite::PostQuantum } else { Suite::X25519 };
+    let most = suite.most_recipients();
+    // The catalogue has the bundle's own identity among its recipients.
+    for (role, sites, most) in [(Role::Member, &tent.members, most), (Role::Auditor, &tent.auditors, most - 1)] {
+        if sites.len() as u64 > most {
+            return Err(ExportError::TooManyReaders { tent: name.clone(), role, suite, most });
+        }
+    }
+    Ok((exporter, suite))
 }
 
 /// Whether bundles of the tent may be for a site; this one always keeps what it exports readable for itself.
@@ -350,7 +361,7 @@ fn check_options(request: &ExportRequest) -> Result<(), ExportError> {
     }
 }
 
-fn same(vault: &Vault, request: &ExportRequest, exporter: &Exporter) -> Result<Same, ExportError> {
+fn same(vault: &Vault, request: &ExportRequest, exporter: &Exporter, suite: Suite) -> Result<Same, ExportError> {
     let absolute = |path: &PathBuf| path.canonicalize().map_err(FsError::at("can't find", path));
     Ok(Same {
         artifact: request.artifact.clone(),
@@ -360,6 +371,7 @@ fn same(vault: &Vault, request: &ExportRequest, exporter: &Exporter) -> Result<S
         follow_links: request.options.follow_links,
         pack_size: request.options.pack_size,
         parity: request.options.parity,
+        suite,
         swapped: matches!(request.media, Media::Swapped { .. }),
     })
 }

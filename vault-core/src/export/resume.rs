@@ -10,6 +10,7 @@ use super::target::Target;
 use super::{ExportError, Parity, Spanning};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::Vault;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::custody;
 use gapvault_formats::names::Label;
 use gapvault_formats::names::{ArtifactRef, TentName};
@@ -29,6 +30,7 @@ pub(super) struct Same {
     pub(super) follow_links: bool,
     pub(super) pack_size: u64,
     pub(super) parity: Parity,
+    pub(super) suite: Suite,
     pub(super) swapped: bool,
 }
 
@@ -44,6 +46,7 @@ impl std::fmt::Display for Same {
             Parity::Percent(percent) => write!(f, " --parity {percent}%")?,
             Parity::SpareVolume => f.write_str(" --spare-volumes 1")?,
         }
+        f.write_str(if self.suite == Suite::PostQuantum { " --post-quantum" } else { "" })?;
         if let Some(key) = &self.key {
             write!(f, " --key FILE (with key {})", key.fingerprint())?;
         }
@@ -62,6 +65,7 @@ impl Same {
             follow_links: begin.follow_links,
             pack_size: begin.pack_size,
             parity: begin.parity,
+            suite: begin.suite,
             swapped: matches!(begin.spanning, Spanning::Swapped { .. }),
         }
     }

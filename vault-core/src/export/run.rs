@@ -15,7 +15,7 @@ use super::volumes::{Volumes, volume_name};
 use super::{ExportError, Figures, Interruption, Outcome, Plan, Proof, Spanning, Written, describe, pipeline::Content};
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Vault, random};
-use gapvault_formats::agefile::{Identity, OpenReader, SealWriter};
+use gapvault_formats::agefile::{Identity, OpenReader, SealWriter, Suite};
 use gapvault_formats::catalogue::{Reader, Role};
 use gapvault_formats::custody::{self, ExportBegun, Exported, Moved};
 use gapvault_formats::ids::{Nonce, to_hex};
@@ -82,6 +82,7 @@ impl Prepared<'_> {
         let tent = policy.tent(&self.request.tent);
         let own = &vault.card().site;
         let may = |site: &Site| tent.is_some_and(|tent| may_go_to(tent, own, &site.name));
+        let suite = self.same.suite;
         let of_role = |names: &[_], role| -> Vec<(&Site, Role)> {
             policy.sites.iter().filter(|s| names.contains(&s.name) && may(s)).map(|s| (s, role)).collect()
         };
@@ -100,14 +101,15 @@ impl Prepared<'_> {
             None => {
                 let label = format!("{}-{}", created.compact_date(), &to_hex(&random()?)[..12]).parse()?;
                 let (number, nonce) = (next_number(vault, &self.request.tent), Nonce::from_bytes(random()?));
-                (number, label, nonce, Identity::generate(), self.shape)
+                (number, label, nonce, Identity::generate_for(suite), self.shape)
             }
         };
         Ok(Plan {
             request: self.request,
             exporter: &self.exporter,
-            readers: sites.iter().map(|(site, role)| reader(site, *role)).collect(),
+            readers: sites.iter().map(|(site, role)| reader(site, *role, suite)).collect(),
             sites: sites.into_iter().map(|(site, _)| site).collect(),
+            suite,
             shape,
             pack_size: self.request.options.pack_size,
             created,
@@ -170,6 +172,7 @@ impl Prepared<'_> {
         Terms {
             label: plan.label.clone(),
             exporter: plan.exporter.key.fingerprint(),
+            suite: plan.suite,
             spanning: self.spanning,
             sizes: self.sizes,
             reserve: self.reserve,
@@ -235,7 +238,7 @@ impl Prepared<'_> {
     }
 
     fn settled(&self, vault: &Vault, plan: &Plan<'_>, mounted: Vec<PathBuf>) -> Result<Begin, ExportError> {
-        let mut sealed = SealWriter::new(Vec::new(), [&vault.card().recipient])?;
+        let mut sealed = SealWriter::new(Vec::new(), [vault.card().recipient_for(plan.suite)])?;
         let secret = Zeroizing::new(plan.identity.expose_secret().to_string());
         let failed = crate::error::FsError::at("can't seal a key for", vault.root());
         let identity = sealed.write_all(secret.as_bytes()).and_then(|()| sealed.finish()).map_err(failed)?;
@@ -248,6 +251,7 @@ impl Prepared<'_> {
             pack_size: self.same.pack_size,
             lanes: plan.shape.lanes,
             parity: self.same.parity,
+            suite: self.same.suite,
             spanning: self.spanning,
             mounted,
             number: plan.number,
@@ -363,15 +367,15 @@ pub(super) fn worse(one: Proof, other: Proof) -> Proof {
 
 /// The bundle's identity, as an export's journal keeps it.
 pub(super) fn open_identity(vault: &Vault, begin: &Begin) -> Result<Identity, ExportError> {
-    let mut opened = OpenReader::new(begin.identity.as_slice(), &vault.identities().age, 1)?;
+    let mut opened = OpenReader::new(begin.identity.as_slice(), vault.identities().of(begin.suite), 1)?;
     let mut secret = Zeroizing::new(String::new());
     let folder = journal::folder(vault);
     opened.read_to_string(&mut secret).map_err(crate::error::FsError::at("can't open a journal in", &folder))?;
     Ok(Identity::from_secret(&secret)?)
 }
 
-fn reader(site: &Site, role: Role) -> Reader {
-    Reader { site: site.name.clone(), role, recipient: site.recipient.clone(), card: site.card }
+fn reader(site: &Site, role: Role, suite: Suite) -> Reader {
+    Reader { site: site.name.clone(), role, recipient: site.recipient_for(suite).clone(), card: site.card }
 }
 
 fn next_number(vault: &Vault, tent: &TentName) -> u64 {

@@ -73,6 +73,7 @@ mod tests {
             overcommit: false,
             parity: Parity::None,
             restart: false,
+            post_quantum: false,
         }
     }
 

@@ -5,6 +5,7 @@ use super::target::{Target, bundle_path, is_mount_point};
 use super::{ExportError, Interruption, Spanning};
 use crate::fs::free_bytes;
 use crate::observe::Observer;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::ids::KeyFingerprint;
 use gapvault_formats::names::{Label, VolumeName};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ impl Changer for NoChanger {
 pub(super) struct Terms {
     pub(super) label: Label,
     pub(super) exporter: KeyFingerprint,
+    pub(super) suite: Suite,
     pub(super) spanning: Spanning,
     pub(super) sizes: Sizes,
     /// Bytes that each volume must keep for what describes the bundle.

@@ -201,7 +201,7 @@ impl<'a> Volumes<'a> {
         let name = volume_name(volume)?;
         if out {
             let mut target = lock(&self.targets[medium]);
-            let text = recover::text(&self.terms.label, &self.terms.exporter);
+            let text = recover::text(&self.terms.label, &self.terms.exporter, self.terms.suite);
             let recover = target.file(BundleFile::Recover, text.as_bytes())?;
             let mut listed: Vec<_> = packs.iter().map(subject).chain(files.clone()).chain([recover]).collect();
             listed.sort_by_cached_key(|s| s.file.to_string());

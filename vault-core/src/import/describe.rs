@@ -10,7 +10,8 @@ use gapvault_formats::custody::Imported;
 
 /// Reads the staged descriptions as far as this vault's key goes, and checks everything in them.
 pub(super) fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<Imported, ImportError> {
-    let identity = &vault.identities().age;
+    let suite = judged.seal.predicate().suite;
+    let identity = vault.identities().of(suite);
     let keys = open_keys(staged, &judged.seal, identity)?;
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
     let contents = match load(staged, &judged.seal, identity, keys.as_ref(), claims, Wanted::Summaries) {
@@ -21,7 +22,7 @@ pub(super) fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Resul
     };
     let role = if keys.is_some() { Role::Member } else { Role::Auditor };
     // SPEC 13.5: what this vault can open, the catalogue must say that it can.
-    if !contents.head.readers.iter().any(|r| r.role == role && r.recipient == vault.card().recipient) {
+    if !contents.head.readers.iter().any(|r| r.role == role && r.recipient == *vault.card().recipient_for(suite)) {
         return Err(ImportError::NotListed { role });
     }
     let pin = keys.map(|keys| keys.tent_key.pin());

@@ -10,7 +10,7 @@ mod keygen;
 mod open;
 
 pub use error::SignError;
-pub use open::open_key;
+pub use open::{open_key, read_public_key};
 
 use crate::vault::Vault;
 use file::FileKey;

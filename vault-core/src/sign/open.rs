@@ -45,6 +45,13 @@ pub fn open_key<'a>(path: &Path, observer: &'a dyn Observer) -> Result<Box<dyn S
     }
 }
 
+/// The public key in a file, be it a public key or a private key that tells its public half.
+pub fn read_public_key(path: &Path) -> Result<PublicKey, SignError> {
+    let text = read(path)?;
+    let key = PublicKey::of_public_file(&text).or_else(|_| PublicKey::of_private_file(&text));
+    key.map_err(|_| SignError::NoKey { path: path.to_owned() })
+}
+
 fn with_suffix(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");

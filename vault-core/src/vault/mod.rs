@@ -3,7 +3,7 @@
 //! ```text
 //! <vault>/
 //!   card.toml                   the site's public keys, as they are carried across
-//!   secrets/age.key, ssh.key    the private halves; owner only
+//!   secrets/age.key, age-pq.key, ssh.key   the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
 //!   policy/000001.toml          every policy that was in force,
 //!   policy/000001.toml.<key>.sig    with the signatures that put it there
@@ -212,6 +212,7 @@ impl Vault {
             key: identities.ssh.public()?,
             recipient: identities.age.recipient(),
             label_key: LabelKey::from_bytes(random()?),
+            recipient_pq: identities.age_pq.recipient(),
         };
         write_new(&root.join("card.toml"), card.to_text().as_bytes(), 0o600)?;
         let mut log = log::Log::create(&root.join("log"), &identities.ssh)?;

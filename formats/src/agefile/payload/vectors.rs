@@ -12,8 +12,10 @@ use std::path::Path;
 /// Vectors that age opens and this format does not, and the type of the stanza that it refuses.
 ///
 /// SPEC 4.5: a header has stanzas of the bundle's suite and at most one of a type that ends in `-grease`. Any other may
-/// hide a recipient.
-const REFUSED: [(&str, &str); 4] = [
+/// hide a recipient, or open to whoever breaks the weaker suite.
+const REFUSED: [(&str, &str); 6] = [
+    ("hybrid_and_x25519", "mlkem768x25519"),
+    ("hybrid_grease", "grease"),
     ("stanza_empty_body", "empty"),
     ("stanza_empty_last_line", "stanza"),
     ("stanza_valid_characters", "!\"#$%&'"),
@@ -53,13 +55,7 @@ impl Vector {
 
     /// Why it says nothing about this format.
     fn foreign(&self) -> Option<&'static str> {
-        if self.armored {
-            Some("armour")
-        } else if self.passphrase {
-            Some("passphrase (scrypt)")
-        } else {
-            self.identities.iter().any(|key| key.contains("-PQ-")).then_some("hybrid (post-quantum)")
-        }
+        if self.armored { Some("armour") } else { self.passphrase.then_some("passphrase (scrypt)") }
     }
 }
 

@@ -50,6 +50,11 @@ pub(super) fn add(table: &mut dyn TableLike, field: &str, name: &str) -> bool {
         array.set_trailing_comma(true);
     } else {
         array.push(value);
+        if array.trailing_comma() {
+            array.set_trailing(behind_last);
+        } else if let Some(last) = array.iter_mut().last() {
+            last.decor_mut().set_suffix(behind_last);
+        }
         if field.len() + array.to_string().chars().count() > WIDTH {
             one_a_line(array);
         }

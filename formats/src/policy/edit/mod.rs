@@ -182,6 +182,7 @@ impl Draft {
         let mut changed = tables::set(site, "card", card.fingerprint().to_string());
         changed |= tables::set(site, "label_key", card.label_key.expose_hex().as_str());
         changed |= tables::set(site, "recipient", card.recipient.to_string());
+        changed |= tables::set(site, "recipient_pq", card.recipient_pq.to_string());
         Ok(changed)
     }
 

@@ -151,6 +151,13 @@ pub(super) fn set_choice(table: &mut (impl TableLike + ?Sized), field: &str, val
     }
 }
 
+/// Spaces an inline table like a new one, as what was added to it stands behind the space before its brace.
+pub(super) fn tidy(item: Option<&mut Item>) {
+    if let Some(Item::Value(Value::InlineTable(table))) = item {
+        table.fmt();
+    }
+}
+
 fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => a.value() == b.value(),

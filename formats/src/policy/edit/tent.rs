@@ -117,6 +117,9 @@ impl Draft {
             let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
             changed |= tables::set_choice(content, field, bytes);
         }
+        if changed {
+            tables::tidy(found.get_mut("content"));
+        }
         Ok(changed)
     }
 
@@ -165,5 +168,9 @@ fn put_approvals(tent: &mut dyn TableLike, approvals: Option<&Approvals>) -> boo
     let Some(table) = tent.get_mut("approvals").and_then(Item::as_table_like_mut) else { return false };
     let mut changed = tables::set(table, "k", i64::from(*k));
     changed |= lists::set(table, "of", of);
-    changed | tables::set_unless(table, "not_exporter", *not_exporter, *not_exporter)
+    changed |= tables::set_unless(table, "not_exporter", *not_exporter, *not_exporter);
+    if changed {
+        tables::tidy(tent.get_mut("approvals"));
+    }
+    changed
 }

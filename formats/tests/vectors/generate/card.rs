@@ -11,6 +11,7 @@ pub(super) fn card() -> Card {
         key: fixtures::public(fixtures::P256).parse().unwrap(),
         recipient: fixtures::recipient(fixtures::CLUSTER),
         label_key: fixtures::cluster_label_key(),
+        recipient_pq: fixtures::recipient(&fixtures::recipients_pq()[0]),
     }
 }
 
@@ -25,6 +26,8 @@ pub(super) fn vectors() -> Kind {
     kind.invalid("over_16_kib", format!("{good}# {}\n", "x".repeat(16 << 10)));
     kind.invalid("crlf", good.replace('\n', "\r\n"));
     kind.invalid("no_newline_at_the_end", good.trim_end());
+    let pq = fixtures::recipients_pq()[0].clone();
+    let pq = pq.as_str();
     let (site, person) = ("site = \"cluster\"\n", "person = \"cluster-operator\"\n");
     kind.invalid("fields_in_another_order", altered(&altered(&good, site, ""), person, &format!("{person}{site}")));
     kind.altered(
@@ -41,10 +44,16 @@ pub(super) fn vectors() -> Kind {
             ("site_name_in_upper_case", "\"cluster\"", "\"Cluster\""),
             ("site_name_with_dotdot", "\"cluster\"", "\"../cluster\""),
             ("person_name_empty", "\"cluster-operator\"", "\"\""),
-            ("key_with_a_comment", "\"\nrecipient", " cluster\"\nrecipient"),
+            ("key_with_a_comment", "\"\nrecipient =", " cluster\"\nrecipient ="),
             ("recipient_in_upper_case", fixtures::CLUSTER, &fixtures::CLUSTER.to_uppercase()),
             ("recipient_with_a_wrong_checksum", "stnjg07\"", "stnjg08\""),
             ("identity_for_a_recipient", fixtures::CLUSTER, &fixtures::bundle_identity().expose_secret()),
+            ("recipient_of_the_other_suite", fixtures::CLUSTER, pq),
+            ("recipient_pq_missing", &format!("recipient_pq = \"{pq}\"\n"), ""),
+            ("recipient_pq_in_upper_case", pq, &pq.to_uppercase()),
+            ("recipient_pq_with_a_wrong_checksum", &pq[1940..], &altered(&pq[1940..], &pq[1955..], "qqqq")),
+            ("recipient_pq_of_the_other_suite", pq, fixtures::AUDITOR),
+            ("recipient_pq_cut_off", pq, &pq[..1958]),
             ("label_key_too_short", "label_key = \"33", "label_key = \""),
             ("label_key_in_upper_case", "label_key = \"33", "label_key = \"AA"),
         ],

@@ -13,12 +13,22 @@ pub(super) fn vectors() -> Kind {
     kind.valid("an_artifact_without_entries", sequence(&of(vec![Record::Artifact(example::artifact())])));
     kind.valid("a_folder_right_before_what_it_holds", entries(vec![dir("a"), file("a/c"), file("a-b"), file("a.b")]));
     kind.valid("everything_that_an_exporter_can_tell", sequence(&of(vec![Record::Artifact(told())])));
+    kind.valid("hybrid_recipients", replaced(&example::catalogue(), 0, Record::Head(hybrid_head())));
     sequences(&mut kind);
     heads(&mut kind);
     provenance(&mut kind);
     trees(&mut kind);
     names(&mut kind);
     kind
+}
+
+/// The head of a catalogue of the suite `age-pq`.
+fn hybrid_head() -> Head {
+    let mut head = example::catalogue_head();
+    for (reader, recipient) in head.readers.iter_mut().zip(fixtures::recipients_pq()) {
+        reader.recipient = fixtures::recipient(&recipient);
+    }
+    head
 }
 
 /// A catalogue of these records, with the totals that they come to.
@@ -104,6 +114,7 @@ fn heads(kind: &mut Kind) {
         ("2_to_the_53_bytes", Head { totals: Totals { bytes: 1 << 53, ..totals }, ..head() }),
         ("more_bytes_than_the_head_says", Head { totals: Totals { bytes: 1, ..totals }, ..head() }),
         ("fewer_bytes_than_the_head_says", Head { totals: Totals { bytes: 1 << 40, ..totals }, ..head() }),
+        ("recipients_of_two_suites", Head { readers: vec![reader(), hybrid_head().readers.swap_remove(1)], ..head() }),
         ("recipient_twice", Head { readers: vec![reader(), elsewhere], ..head() }),
     ] {
         kind.invalid(claim, replaced(&example::catalogue(), 0, Record::Head(head)));

@@ -14,6 +14,9 @@ pub(super) fn vectors() -> Kind {
     };
     let good = keys.expose_text();
     let secret = good.lines().last().unwrap();
+    let post_quantum = Keys { identity: fixtures::bundle_identity_pq(), ..keys.clone() };
+    let pq = post_quantum.identity.expose_secret();
+    kind.valid("five_lines_post_quantum", post_quantum.expose_text().as_bytes());
     kind.valid("five_lines", good.as_bytes());
     kind.invalid("empty", "");
     kind.invalid("crlf", good.replace('\n', "\r\n"));
@@ -32,6 +35,9 @@ pub(super) fn vectors() -> Kind {
             ("identity_missing", secret, ""),
             ("identity_in_lower_case", secret, &secret.to_lowercase()),
             ("identity_with_a_wrong_checksum", &secret[secret.len() - 4..], "QQQQ"),
+            ("post_quantum_identity_in_lower_case", secret, &pq.to_lowercase()),
+            ("post_quantum_identity_with_a_wrong_checksum", secret, &format!("{}QQQQ", &pq[..pq.len() - 4])),
+            ("identities_of_both_suites", secret, &format!("{secret}\n{}", *pq)),
             ("two_identities", secret, &format!("{secret}\n{secret}")),
             ("a_recipient_for_an_identity", secret, fixtures::CLUSTER),
         ],

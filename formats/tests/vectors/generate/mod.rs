@@ -9,6 +9,7 @@ mod index;
 mod keys;
 mod log;
 mod parity;
+mod person_card;
 mod policy;
 mod record;
 mod seal;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Files {
         parity::vectors(),
         keys::vectors(),
         card::vectors(),
+        person_card::vectors(),
         policy::vectors(),
         log::vectors(),
         log::checkpoints(),

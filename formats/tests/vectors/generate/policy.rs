@@ -21,6 +21,8 @@ pub(super) fn vectors() -> Kind {
 fn text() -> String {
     let (p256, ed25519) = (fixtures::public(fixtures::P256), fixtures::public(fixtures::ED25519));
     let [lab, cluster, auditor] = ["66", "33", "44"].map(|byte| byte.repeat(32));
+    let [cluster_pq, auditor_pq] = fixtures::recipients_pq();
+    let lab_pq = fixtures::bundle_identity_pq().recipient();
     format!(
         r#"format = 1
 epoch = 3
@@ -44,6 +46,7 @@ persons = ["lab-exporter"]
 card = "{lab}"
 recipient = "{}"
 label_key = "{lab}"
+recipient_pq = "{lab_pq}"
 
 [[site]]
 name = "cluster"
@@ -51,12 +54,14 @@ persons = ["cluster-operator"]
 card = "{cluster}"
 recipient = "{}"
 label_key = "{cluster}"
+recipient_pq = "{cluster_pq}"
 
 [[site]]
 name = "audit"
 card = "{auditor}"
 recipient = "{}"
 label_key = "{auditor}"
+recipient_pq = "{auditor_pq}"
 
 [[tent]]
 name = "aurora"
@@ -71,6 +76,7 @@ exporters = ["lab-exporter"]
 }
 
 fn forms(kind: &mut Kind, good: &str) {
+    let [_, auditor_pq] = fixtures::recipients_pq();
     kind.invalid("empty", "");
     kind.invalid("not_toml", "[");
     kind.invalid("not_utf8", b"# \xff\n");
@@ -90,6 +96,9 @@ fn forms(kind: &mut Kind, good: &str) {
             ("key_of_another_type", "\"ssh-ed25519 ", "\"ssh-rsa "),
             ("card_too_short", "card = \"33", "card = \""),
             ("recipient_that_is_none", fixtures::AUDITOR, "auditor"),
+            ("recipient_of_the_other_suite", fixtures::AUDITOR, &auditor_pq),
+            ("recipient_pq_missing", &format!("recipient_pq = \"{auditor_pq}\"\n"), ""),
+            ("recipient_pq_of_the_other_suite", &auditor_pq, fixtures::CLUSTER),
             ("label_key_too_short", "label_key = \"33", "label_key = \""),
         ],
     );
@@ -100,6 +109,7 @@ fn rules(kind: &mut Kind, good: &str) {
     let keys = |text| format!("\"{}\"", fixtures::public(text));
     let (p256, ed25519) = (keys(fixtures::P256), keys(fixtures::ED25519));
     let label_key = |digit: char| format!("label_key = \"{}\"", digit.to_string().repeat(64));
+    let [cluster_pq, auditor_pq] = fixtures::recipients_pq();
     let root = "persons = [\"cluster-operator\"]\n\n[[person]]";
     let of_root = |names: &str| format!("persons = [{names}]\n\n[[person]]");
     let organisation = |text: &str| format!("organisation = \"{text}\"");
@@ -113,6 +123,7 @@ fn rules(kind: &mut Kind, good: &str) {
             ("two_sites_of_one_name", "name = \"audit\"", "name = \"cluster\""),
             ("two_tents_of_one_name", tent(good), &format!("{}[[tent]]{}", tent(good), tent(good))),
             ("two_sites_of_one_recipient", fixtures::AUDITOR, fixtures::CLUSTER),
+            ("two_sites_of_one_post_quantum_recipient", &auditor_pq, &cluster_pq),
             ("two_sites_of_one_label_key", &label_key('4'), &label_key('3')),
             ("two_persons_of_one_key", &ed25519, &p256),
             ("key_twice_at_one_person", &ed25519, &format!("{ed25519}, {ed25519}")),

@@ -9,6 +9,11 @@ pub(super) fn vectors() -> Kind {
     kind.valid("two_volumes", example::seal(2));
     kind.valid("a_volume_without_packs", without_packs(&example::seal(2)));
     kind.valid("parity_of_two_groups", example::seal_with_parity());
+    let pq = altered(&good, "age-x25519", "age-pq");
+    kind.valid("post_quantum", pq.clone());
+    kind.valid("post_quantum_with_80_stanzas", altered(&pq, "\"catalogue\":2", "\"catalogue\":80"));
+    kind.invalid("post_quantum_with_81_stanzas_in_the_catalogue", altered(&pq, "\"catalogue\":2", "\"catalogue\":81"));
+    kind.invalid("post_quantum_with_81_stanzas_in_the_keys", altered(&pq, "\"keys\":1", "\"keys\":81"));
     kind.valid("superseding", altered(&good, "\"supersedes\":null", &format!("\"supersedes\":\"{:064}\"", 1)));
     layout(&mut kind, &good);
     fields(&mut kind, &good);

@@ -76,11 +76,14 @@ pub(crate) struct ExportArgs {
     restart: bool,
     /// Write a volume of this bundle again, from the same source: its packs are fresh, and a new seal takes the place of
     /// the old one. Without --volume, give a volume that was written earlier the seal
-    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["paths", "name", "tent", "volume_size", "parity", "spare_volumes", "dry_run", "restart", "notes", "licence", "parents", "follow_links", "pack_size", "overcommit"])]
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["paths", "name", "tent", "volume_size", "parity", "spare_volumes", "dry_run", "restart", "notes", "licence", "parents", "follow_links", "pack_size", "overcommit", "post_quantum"])]
     again: Option<String>,
     /// The volume that is lost
     #[arg(long, value_name = "VOLUME", requires = "again")]
     volume: Option<VolumeName>,
+    /// Seal it to post-quantum recipients, where the tent does not ask for that: age 1.3 or later opens it
+    #[arg(long)]
+    post_quantum: bool,
     #[command(flatten)]
     key: KeyArg,
     /// A remark for the catalogue; may be given several times
@@ -163,6 +166,7 @@ impl ExportArgs {
                 (None, None) => Parity::None,
             },
             restart: self.restart,
+            post_quantum: self.post_quantum,
         }
     }
 

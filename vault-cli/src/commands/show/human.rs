@@ -3,6 +3,7 @@
 use crate::text::{bytes, count, printable};
 use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Provenance, Reader};
 use gapvault_core::formats::custody::{Exported, Imported};
+use gapvault_core::formats::names::shorten;
 use gapvault_core::list::{Described, Entry, Listed, OnMedium, Public, Shown, ShownHeld};
 use std::fmt::Write;
 
@@ -35,6 +36,7 @@ fn write_bundle(out: &mut String, on_medium: &OnMedium) {
         let p = seal.predicate();
         let _ = writeln!(out, "  digest   {bundle}");
         let _ = writeln!(out, "  size     {} in {}", bytes(seal.total_size()), count(p.stream.packs(), "pack"));
+        let _ = writeln!(out, "  sealed   with the suite {}", p.suite);
         let _ = writeln!(out, "  created  {}, expires {}, number {}", p.created, p.expires, p.number);
         let _ = writeln!(out, "  for      {} (named by tags alone)", count(p.destinations.len() as u64, "site"));
         for signer in signers {
@@ -111,7 +113,7 @@ fn write_artifact(out: &mut String, shown: &Shown) {
 
 fn write_readers(out: &mut String, head: &Head) {
     for Reader { site, role, recipient, .. } in &head.readers {
-        let _ = writeln!(out, "  {role:8} {site} ({recipient})");
+        let _ = writeln!(out, "  {role:8} {site} ({})", shorten(&recipient.to_string()));
     }
 }
 

@@ -4,6 +4,7 @@ use super::approvals::Shortfall;
 use crate::bundle::SealReadError;
 use crate::error::explain;
 use crate::vault::VaultError;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::sshsig::Touch;
@@ -95,12 +96,12 @@ pub enum JudgeError {
         needs: Touch,
     },
     /// Sealed with another suite than the tent asks for.
-    #[error("it is sealed with the suite {suite}, tent {tent} asks for post-quantum sealing")]
+    #[error("it is sealed with the suite {actual}, and tent {tent} asks for {}", Suite::PostQuantum)]
     Suite {
-        /// The suite.
-        suite: String,
         /// The tent.
         tent: TentName,
+        /// What its seal says.
+        actual: Suite,
     },
     /// Valid for too long.
     #[error("it is valid from {created} to {expires}, bundles of tent {tent} for at most {days} days")]
@@ -157,7 +158,7 @@ explain!(JudgeError, pass: [Seal, Vault, Approvals], {
     Self::NotForUs { .. } => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
     Self::Destination { .. } => (Refused, Some("have it exported again under the policy that is in force here, or have the policy changed")),
     Self::Touch { .. } => (Refused, Some("have it exported again, signed with a security key as the tent asks for")),
-    Self::Suite { .. } => (Refused, Some("have it exported again by a site whose policy asks for the same")),
+    Self::Suite { .. } => (Refused, Some("have it exported again after the lab's policy asks for it too: `post_quantum = true` in the tent, or `gapvault export --post-quantum`")),
     Self::Validity { .. } => (Refused, Some("have it exported again with a shorter `--valid-for`")),
     Self::Expired { .. } => (Refused, Some("have it exported again")),
     Self::Future { .. } => (Refused, Some("check the clocks of this host and of the exporting one")),
