@@ -6,6 +6,7 @@ mod support;
 mod again;
 mod changing;
 mod cli;
+mod content;
 mod crossing;
 mod floats;
 mod help;

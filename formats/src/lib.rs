@@ -11,6 +11,7 @@
 //! | [`coding`], [`cut`], [`padding`] | how content becomes the stream |
 //! | [`parity`] | what mends damaged and lost packs |
 //! | [`agefile`], [`table`], [`sshsig`] | the age files and OpenSSH signatures around them |
+//! | [`content`] | what a file is, by its bytes, and whether a tent takes it |
 //! | [`card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
 //! | [`sums`], [`recover`] | the two files for stock tools |
 //! | [`names`], [`relpath`], [`tree`], [`ids`], [`time`], [`limits`] | the types that outside values become |
@@ -19,6 +20,7 @@ pub mod agefile;
 pub mod card;
 pub mod catalogue;
 pub mod coding;
+pub mod content;
 pub mod custody;
 pub mod cut;
 pub mod ids;

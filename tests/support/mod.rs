@@ -4,6 +4,7 @@ pub mod hostile;
 pub mod images;
 pub mod kill;
 pub mod reseal;
+pub mod rules;
 pub mod siege;
 pub mod table;
 pub mod tools;

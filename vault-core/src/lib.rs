@@ -84,6 +84,7 @@
 pub mod bundle;
 pub mod checkout;
 pub mod clock;
+mod content;
 pub mod error;
 pub mod export;
 mod fs;
@@ -102,6 +103,7 @@ pub mod trust;
 pub mod vault;
 pub mod verify;
 
+pub use content::ContentError;
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};

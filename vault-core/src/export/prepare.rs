@@ -5,7 +5,9 @@ use super::journal::State;
 use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
 use super::source::{Source, walk};
-use super::{ExportError, ExportRequest, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished};
+use super::{
+    ExportError, ExportRequest, Media, Parity, Spanning, UnfinishedExport, content, likely, shape, target, unfinished,
+};
 use crate::error::FsError;
 use crate::export::pack::FullPack;
 use crate::media::{Depth, LargestFile, Probe, probe};
@@ -13,7 +15,7 @@ use crate::observe::{Event, Observer, Phase};
 use crate::vault::Vault;
 use gapvault_formats::catalogue::Totals;
 use gapvault_formats::names::{Label, TentName, VolumeName};
-use gapvault_formats::policy::Policy;
+use gapvault_formats::policy::{Policy, Tent};
 use gapvault_formats::{limits, padding};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -105,7 +107,7 @@ pub fn prepare<'a>(
     request: &'a ExportRequest,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
-    check_policy(vault, &request.tent)?;
+    let tent = check_policy(vault, &request.tent)?;
     check_options(request)?;
     let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
     let paths = request.media.paths();
@@ -143,6 +145,7 @@ pub fn prepare<'a>(
         (going_on(vault, &same, &source)?, Vec::new())
     };
 
+    content::check(tent, &source, shape.threads, observer)?;
     let sizes = Sizes::new(FullPack::longest(pack_size.min(most)), request.options.parity, &media)?;
     // Catalogue and index together: a thousandth of the content, and for each file its path, digest and recipe.
     let reserve = most / 1000 + source.entries.len() as u64 * 400 + most.div_ceil(pack_size) * 300 + RESERVE;
@@ -294,7 +297,7 @@ impl Prepared<'_> {
     }
 }
 
-fn check_policy(vault: &Vault, name: &TentName) -> Result<(), ExportError> {
+fn check_policy<'v>(vault: &'v Vault, name: &TentName) -> Result<&'v Tent, ExportError> {
     let policy = vault.policy();
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
     let person = &vault.card().person;
@@ -308,10 +311,10 @@ fn check_policy(vault: &Vault, name: &TentName) -> Result<(), ExportError> {
     if sites.len() > limits::DESTINATIONS {
         return Err(ExportError::TooManyDestinations { tent: name.clone() });
     }
-    Ok(())
+    Ok(tent)
 }
 
-fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
+pub(super) fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
     let known: Vec<_> = policy.tents.iter().map(|tent| tent.name.to_string()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     ExportError::NoTent { tent: tent.clone(), known }
