@@ -100,9 +100,6 @@ pub(crate) fn judge_files<T, E: Send>(
     observer: &dyn Observer,
     examine: &Examine<'_, T, E>,
 ) -> Result<Result<(), ContentError>, E> {
-    if !tent.content.look_inside() {
-        return Ok(Ok(()));
-    }
     let files = Mutex::new(files.enumerate());
     let (refused, failed) = (Mutex::new(Refused::default()), Mutex::new(None));
     let work = || {

@@ -17,6 +17,9 @@ pub(super) fn check(
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<(), CheckoutError> {
+    if !tent.content.look_inside() {
+        return Ok(());
+    }
     let total = super::files(entries).map(|entry| entry.file.size).sum();
     observer.event(Event::Begin { phase: Phase::Content, total, medium: None });
     let failed = |entry: &&FileEntry, error| {

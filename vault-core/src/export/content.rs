@@ -15,6 +15,9 @@ use std::io;
 pub(super) fn check(tent: &Tent, source: &Source, threads: usize, observer: &dyn Observer) -> Result<(), ExportError> {
     let sizes = source.files().map(|file| (file.path.display().to_string(), file.state.size));
     judge_sizes(tent, sizes, source.bytes)?;
+    if !tent.content.look_inside() {
+        return Ok(());
+    }
     observer.event(Event::Begin { phase: Phase::Content, total: source.bytes, medium: None });
     let done = |file: &SourceFile, opened: &File| {
         expect_unchanged(file, opened)?;

@@ -263,6 +263,9 @@ impl Walker {
                 let (module, name) = (self.named(module), self.named(name));
                 self.imports(&module, &name);
             }
+            // Hardly any program gives such numbers, and bytes of weights look like them.
+            Ok(Step::Extension) if self.protocol => self.imports("?", "?"),
+            Ok(Step::Extension) => {}
             // Nothing is called but what was imported, and what a reader puts there by itself has no name here.
             Ok(Step::Call) if self.import => self.known(),
             Ok(Step::Call) => {}

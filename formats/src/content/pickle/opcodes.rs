@@ -26,6 +26,8 @@ pub(super) enum Step {
     On,
     /// Something is imported: the two texts popped last.
     Import(Item, Item),
+    /// Something is imported that the reading program gave a number.
+    Extension,
     /// Something that was imported is called, or filled.
     Call,
     /// It says that a protocol is used; those before 2 don't.
@@ -177,7 +179,7 @@ pub(super) fn step(op: u8, number: u64, text: Option<&[u8]>, stack: &mut Stack) 
         }
         0x82..=0x84 => {
             stack.push(Item::Live)?;
-            return Ok(Step::Import(Item::Unknown, Item::Unknown));
+            return Ok(Step::Extension);
         }
         0x93 => {
             let (name, module) = (stack.pop()?, stack.pop()?);

@@ -138,6 +138,7 @@ fn text_and_weights_are_no_pickles() {
         b"\x80\x02\0\0\0\0\0\0{\"a\":1}".as_slice(),
         b"c\0\0\0\0\0\0\0{\"__metadata__\":{}}\n",
         b"\x7fELF",
+        b"\x82\x01)R\xff",
         b"\x80\x04",
         b"\x80\x7f.",
         &[0x80; 100],
