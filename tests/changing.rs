@@ -175,7 +175,7 @@ fn progress_comes_to_exactly_what_it_said_was_ahead() {
     checkout::checkout(&mut cluster, &request.artifact, None, &gap.path("out"), options, &sum).unwrap();
     let stretches = sum.0.into_inner().unwrap();
     let phases: BTreeSet<_> = stretches.iter().map(|s| s.phase.name()).collect();
-    let expected = ["walk", "export", "write", "readback", "verify", "describe", "import", "checkout"];
+    let expected = ["walk", "content", "export", "write", "readback", "verify", "describe", "import", "checkout"];
     assert_eq!(phases, expected.into());
     for Stretch { phase, total, done, ended, .. } in stretches {
         // How much goes to which medium is seen when it is there.

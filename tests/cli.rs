@@ -193,12 +193,12 @@ fn json_progress_grows_from_nothing_to_its_total() {
     let cases: [(_, &[&str], &[&str]); 3] = [
         (&gap.cluster, &["verify", stick], &["verify"]),
         (&gap.cluster, &["import", stick], &["describe", "import"]),
-        (&gap.cluster, &["checkout", "m:1", out], &["checkout"]),
+        (&gap.cluster, &["checkout", "m:1", out], &["checkout", "content"]),
     ];
     let export = ["export", sample, "--name", "m:1", "--tent", "aurora", "--to", stick];
     let told = run(gap.lab.command(export).args(["--progress", "json"])).expect(0);
     let events: Vec<Value> = told.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for phase in ["walk", "export", "write", "readback"] {
+    for phase in ["walk", "content", "export", "write", "readback"] {
         let of_phase: Vec<_> = events.iter().filter(|event| event["phase"] == phase).collect();
         assert!(of_phase.len() >= 2, "{phase}: {events:#?}");
         // What is about one medium names it.

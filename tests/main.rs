@@ -7,6 +7,7 @@ mod again;
 mod approving;
 mod changing;
 mod cli;
+mod content;
 mod crossing;
 mod explaining;
 mod floats;

@@ -13,6 +13,7 @@
 //! | [`agefile`], [`table`], [`sshsig`] | the age files and OpenSSH signatures around them |
 //! | [`card`], [`person_card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
 //! | [`wraps`] | what a vault seals anew for those who may read a bundle later |
+//! | [`content`] | what a file is, by its bytes, and whether a tent takes it |
 //! | [`sums`], [`recover`] | the two files for stock tools |
 //! | [`names`], [`relpath`], [`tree`], [`ids`], [`time`], [`limits`] | the types that outside values become |
 
@@ -20,6 +21,7 @@ pub mod agefile;
 pub mod card;
 pub mod catalogue;
 pub mod coding;
+pub mod content;
 pub mod custody;
 pub mod cut;
 pub mod ids;

@@ -1,12 +1,17 @@
 //! Policies with rules that a test wants, put in force as the vault's own person would.
 
 use super::Site;
-use gapvault_formats::policy::{Policy, Tent};
+use gapvault_formats::policy::{ContentRules, Policy, Tent};
 
 impl Site {
     /// Says whether tent `aurora` takes and makes post-quantum bundles alone.
     pub fn post_quantum(&self, is: bool) {
         self.run(["tent", "set", "aurora", "--post-quantum", if is { "true" } else { "false" }]).expect(0);
+    }
+
+    /// Puts these content rules of tent `aurora` in force.
+    pub fn set_content(&self, content: &ContentRules) {
+        self.change_policy(|policy| aurora(policy).content = content.clone());
     }
 
     /// Puts a changed policy in force.

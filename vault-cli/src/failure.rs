@@ -10,6 +10,9 @@ pub(crate) struct Failure {
     pub(crate) kind: Kind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// What it is about, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) details: Vec<String>,
     /// Whether the object of `--json` has told it already.
     #[serde(skip)]
     pub(crate) told: bool,
@@ -23,13 +26,13 @@ impl Failure {
 
     /// The request itself makes no sense.
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, message: message.into(), hint: Some(hint.into()), told: false }
+        Self { kind: Kind::Usage, message: message.into(), hint: Some(hint.into()), details: Vec::new(), told: false }
     }
 
     /// Reading or writing something of the program's own failed.
     pub(crate) fn io(action: &str, source: &std::io::Error) -> Self {
         let kind = if source.kind() == std::io::ErrorKind::StorageFull { Kind::Medium } else { Kind::Other };
-        Self { kind, message: format!("{action}: {source}"), hint: None, told: false }
+        Self { kind, message: format!("{action}: {source}"), hint: None, details: Vec::new(), told: false }
     }
 
     /// The program's exit code for it.
@@ -47,7 +50,13 @@ impl Failure {
 
 impl<E: Explain> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { kind: error.kind(), message: error.to_string(), hint: error.hint(), told: false }
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            hint: error.hint(),
+            details: error.details(),
+            told: false,
+        }
     }
 }
 

@@ -47,6 +47,9 @@ impl Ui {
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
         self.progress.clear();
         eprint_line(&format!("error: {}", printable(&failure.message)));
+        for detail in &failure.details {
+            eprint_line(&format!("  {}", printable(detail)));
+        }
         if let Some(hint) = &failure.hint {
             eprint_line(&format!("hint: {}", printable(hint)));
         }

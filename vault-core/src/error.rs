@@ -29,6 +29,10 @@ pub trait Explain: std::error::Error {
     fn hint(&self) -> Option<String> {
         None
     }
+    /// What it is about, one by one, where that is several things.
+    fn details(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Text with every control, bidirectional and invisible character written out, so that it can't play tricks on whoever
@@ -124,6 +128,13 @@ macro_rules! explain {
                 match self {
                     $(Self::$pass(inner) => inner.hint(),)*
                     $($pattern $(if $guard)? => { let hint: Option<&str> = $hint; hint.map(str::to_owned) })*
+                }
+            }
+            fn details(&self) -> Vec<String> {
+                match self {
+                    $(Self::$pass(inner) => inner.details(),)*
+                    #[allow(unreachable_patterns)]
+                    _ => Vec::new(),
                 }
             }
         }

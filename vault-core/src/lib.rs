@@ -91,6 +91,7 @@ pub mod approve;
 pub mod bundle;
 pub mod checkout;
 pub mod clock;
+mod content;
 pub mod error;
 pub mod explain;
 pub mod export;
@@ -117,6 +118,7 @@ pub mod vault;
 pub mod verify;
 mod wraps;
 
+pub use content::ContentError;
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};

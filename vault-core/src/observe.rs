@@ -7,6 +7,8 @@ use std::path::Path;
 pub enum Phase {
     /// Looking at the files to export.
     Walk,
+    /// Looking at what files hold, for the content rules.
+    Content,
     /// Reading, coding, sealing and writing content.
     Export,
     /// Reading every byte of a bundle.
@@ -41,6 +43,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::Walk => "walk",
+            Self::Content => "content",
             Self::Export => "export",
             Self::Verify => "verify",
             Self::Describe => "describe",

@@ -1,6 +1,7 @@
 //! What changes from one policy to another, for people.
 
 use super::{Approvals, ContentRules, Grant, Person, Policy, Revocation, Root, Site, Tent};
+use crate::content::Format;
 use crate::ids::{BundleId, CardFingerprint, KeyFingerprint};
 use crate::names::{PersonName, SiteName, TentName, shorten};
 use crate::sshsig::{PublicKey, Touch};
@@ -137,9 +138,9 @@ pub enum TentChange {
     /// Whether bundles must be sealed post-quantum.
     PostQuantum(Turn<bool>),
     /// Other formats are allowed; `None` for all that are not forbidden.
-    Allowed(Turn<Option<Vec<String>>>),
+    Allowed(Turn<Option<Vec<Format>>>),
     /// Other formats are forbidden.
-    Forbidden(Turn<Vec<String>>),
+    Forbidden(Turn<Vec<Format>>),
     /// Whether files may carry pickles.
     Pickle(Turn<bool>),
     /// The largest file is another, in bytes.

@@ -1,6 +1,7 @@
 //! Why a policy is refused.
 
 use super::Place;
+use crate::content::Format;
 use crate::ids::KeyFingerprint;
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::Touch;
@@ -293,21 +294,13 @@ pub enum Fault {
         /// Which field.
         field: &'static str,
     },
-    /// Not a format.
-    #[error("{list}: {name:?} is no name of a format")]
-    FormatName {
-        /// Which list.
-        list: List,
-        /// What it names, shortened.
-        name: String,
-    },
     /// A format that would be both.
-    #[error("tent {tent}: format {name} is both allowed and forbidden")]
+    #[error("tent {tent}: format {format} is both allowed and forbidden")]
     AllowedAndForbidden {
         /// In which tent.
         tent: TentName,
         /// Which format.
-        name: String,
+        format: Format,
     },
     /// A key is revoked twice, perhaps with other exceptions.
     #[error("key {key} is revoked twice")]

@@ -1,6 +1,7 @@
 //! A compartment and its rules.
 
 use super::is_default;
+use crate::content::Format;
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Shown, Touch};
 use serde::{Deserialize, Serialize};
@@ -57,10 +58,10 @@ pub struct Approvals {
 pub struct ContentRules {
     /// Formats that files may have; `None` for any that is not forbidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<Vec<String>>,
+    pub allowed: Option<Vec<Format>>,
     /// Formats that no file may have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub forbidden: Vec<String>,
+    pub forbidden: Vec<Format>,
     /// Whether files may carry pickles, which run code when they are loaded.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pickle: bool,

@@ -5,7 +5,7 @@ use super::fault::{Fault, List};
 use super::place::Spot;
 use super::rules::{Check, Known, check_count, check_touch, first, once};
 use super::tent::{Approvals, ContentRules};
-use crate::names::{PersonName, SiteName, TentName, shorten};
+use crate::names::{PersonName, SiteName, TentName};
 use std::collections::{HashMap, HashSet};
 
 /// Checks the tent that stands at `spot`.
@@ -103,15 +103,15 @@ fn check_content(tent: &TentName, rules: &ContentRules, spot: &Spot) -> Check {
         if formats.is_empty() {
             return Err((spot.field("allowed"), Fault::Empty { list: allowed }));
         }
-        check_formats(&allowed, &spot.field("allowed"), formats)?;
+        once(&allowed, &spot.field("allowed"), formats)?;
     }
-    check_formats(&forbidden, &spot.field("forbidden"), &rules.forbidden)?;
+    once(&forbidden, &spot.field("forbidden"), &rules.forbidden)?;
     let may: HashSet<_> = rules.allowed.iter().flatten().collect();
     first(
         &spot.field("forbidden"),
         &rules.forbidden,
-        |name| may.contains(name),
-        |name| Fault::AllowedAndForbidden { tent: tent.clone(), name: name.clone() },
+        |format| may.contains(format),
+        |format| Fault::AllowedAndForbidden { tent: tent.clone(), format: *format },
     )?;
     for (field, bytes) in [("file_bytes", rules.file_bytes), ("bundle_bytes", rules.bundle_bytes)] {
         if bytes == Some(0) {
@@ -119,15 +119,4 @@ fn check_content(tent: &TentName, rules: &ContentRules, spot: &Spot) -> Check {
         }
     }
     Ok(())
-}
-
-fn check_formats(list: &List, spot: &Spot, names: &[String]) -> Check {
-    let may_begin = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_word = |name: &String| {
-        name.len() <= 32
-            && name.bytes().next().is_some_and(may_begin)
-            && name.bytes().all(|c| may_begin(c) || c == b'-')
-    };
-    first(spot, names, |name| !is_word(name), |name| Fault::FormatName { list: list.clone(), name: shorten(name) })?;
-    once(list, spot, names)
 }

@@ -2,6 +2,7 @@
 
 use crate::samples::{card, commented, key, parse, person, site, tent};
 use gapvault_formats::card::Card;
+use gapvault_formats::content::Format;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::shorten;
 use gapvault_formats::policy::diff::{diff, summary};
@@ -79,12 +80,12 @@ fn cases() -> Vec<Case> {
         case("tent aurora: valid for 30 days -> any", |p| p.tents[0].valid_days = None),
         case("tent aurora: post-quantum not required -> required", |p| p.tents[0].post_quantum = true),
         case("tent aurora: allowed formats safetensors, json -> safetensors", |p| {
-            p.tents[0].content.allowed = Some(vec!["safetensors".to_owned()]);
+            p.tents[0].content.allowed = Some(vec![Format::Safetensors]);
         }),
         case("tent aurora: allowed formats safetensors, json -> all that are not forbidden", |p| {
             p.tents[0].content.allowed = None;
         }),
-        case("tent aurora: forbidden formats none -> zip", |p| p.tents[0].content.forbidden = vec!["zip".to_owned()]),
+        case("tent aurora: forbidden formats none -> zip", |p| p.tents[0].content.forbidden = vec![Format::Zip]),
         case("tent aurora: pickles denied -> allowed", |p| p.tents[0].content.pickle = true),
         case("tent aurora: largest file 10737418240 bytes -> any", |p| p.tents[0].content.file_bytes = None),
         case("tent aurora: largest bundle any -> 5 bytes", |p| p.tents[0].content.bundle_bytes = Some(5)),

@@ -1,6 +1,7 @@
 //! Changes of a policy's text.
 
 use crate::samples::{PERSONS, card, commented, key, parse, person, site, tent};
+use gapvault_formats::content::Format;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::policy::diff::diff;
 use gapvault_formats::policy::edit::{Draft, EditError, Role};
@@ -232,7 +233,7 @@ fn other_spellings_of_a_policy_are_edited_too() {
     assert!(draft.trust(&card("far", 4), &tent("aurora"), Grant::Member).unwrap());
     assert!(draft.begin_tent(&tent("borealis")));
     assert!(draft.grant(&tent("aurora"), &Role::Approver(person("emil"))).unwrap());
-    let content = ContentRules { forbidden: vec!["zip".to_owned()], file_bytes: Some(3), ..ContentRules::default() };
+    let content = ContentRules { forbidden: vec![Format::Zip], file_bytes: Some(3), ..ContentRules::default() };
     assert!(draft.set_content(&tent("aurora"), &content).unwrap());
     assert!(draft.revoke(&key(3, 0), None, &[]));
     assert!(draft.root(&person("ben"), true).unwrap() && draft.set_threshold(2));
@@ -267,7 +268,7 @@ enum Step {
 }
 
 const SITES: [&str; 3] = ["lab", "cluster", "audit"];
-const FORMATS: [&str; 4] = ["safetensors", "json", "zip", "text"];
+const FORMATS: [Format; 4] = [Format::Safetensors, Format::Json, Format::Zip, Format::Text];
 
 fn steps() -> impl Strategy<Value = Step> {
     let indices = || prop::sample::subsequence(vec![0, 1, 2], 0..=3).prop_shuffle();
@@ -313,7 +314,7 @@ impl Step {
                 draft.set_destinations(&aurora, sites.as_deref())
             }
             Self::Formats(names) => {
-                let allowed = Some(names.iter().map(|at| FORMATS[*at].to_owned()).collect());
+                let allowed = Some(names.iter().map(|at| FORMATS[*at]).collect());
                 let file_bytes = Some(10_737_418_240);
                 draft.set_content(&aurora, &ContentRules { allowed, file_bytes, ..ContentRules::default() })
             }
@@ -335,7 +336,7 @@ impl Step {
                 aurora.destinations = sites.as_ref().map(|all| all.iter().map(|at| site(SITES[*at])).collect());
             }
             Self::Formats(names) => {
-                aurora.content.allowed = Some(names.iter().map(|at| FORMATS[*at].to_owned()).collect());
+                aurora.content.allowed = Some(names.iter().map(|at| FORMATS[*at]).collect());
             }
         }
     }

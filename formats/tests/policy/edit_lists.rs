@@ -1,6 +1,7 @@
 //! Lists of a policy's text: what is added or removed keeps to the lines around it.
 
 use crate::samples::{commented, parse, person};
+use gapvault_formats::content::Format;
 use gapvault_formats::policy::edit::Draft;
 
 /// The root's list, written like `list`, with dora in it or without ana, ben or chris.
@@ -56,9 +57,9 @@ fn a_list_that_gets_long_is_broken_to_one_name_a_line() {
     let text = commented();
     let mut draft = Draft::open(&text).unwrap();
     let tent = crate::samples::tent("aurora");
-    let names: Vec<_> = (0..12).map(|i| format!("format-{i}")).collect();
+    let names = Format::ALL[..12].to_vec();
     let content = gapvault_formats::policy::ContentRules { allowed: Some(names), ..Default::default() };
     draft.set_content(&tent, &content).unwrap();
-    assert!(draft.text().contains("allowed = [\n  \"format-0\",\n  \"format-1\",\n"), "{}", draft.text());
-    assert!(draft.text().contains("  \"format-11\",\n]\n"), "{}", draft.text());
+    assert!(draft.text().contains("allowed = [\n  \"safetensors\",\n  \"gguf\",\n"), "{}", draft.text());
+    assert!(draft.text().contains(&format!("  \"{}\",\n]\n", Format::ALL[11])), "{}", draft.text());
 }

@@ -1,6 +1,7 @@
 //! The text of a policy: how it is written, and how it is refused.
 
 use crate::samples::{card, commented, key, parse, person, site, tent};
+use gapvault_formats::content::Format;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
 use gapvault_formats::policy::{Approvals, ContentRules, Fault, Place, Policy, PolicyError, Revocation, Tent};
@@ -62,8 +63,8 @@ fn whatever_is_written_reads_back() {
     policy.tents[0].approvals = Some(Approvals { k: 2, of: vec![person("ben"), person("dora")], not_exporter: false });
     let mut borealis = Tent::new(tent("borealis"));
     borealis.content = ContentRules {
-        allowed: Some(vec!["json".to_owned()]),
-        forbidden: vec!["zip".to_owned()],
+        allowed: Some(vec![Format::Json]),
+        forbidden: vec![Format::Zip],
         pickle: true,
         file_bytes: Some(1),
         bundle_bytes: Some(2),

@@ -222,7 +222,7 @@ fn confirm(card: &AnyCard, role: &str, ui: &Ui) -> Result<CardFingerprint, Failu
         Some(true) => Ok(fingerprint),
         Some(false) => {
             let message = "not confirmed: nothing was changed".to_owned();
-            Err(Failure { kind: Kind::Refused, message, hint: None, told: false })
+            Err(Failure { kind: Kind::Refused, message, hint: None, details: Vec::new(), told: false })
         }
         None => Err(Failure::usage(
             "there is no terminal to confirm the fingerprint on",

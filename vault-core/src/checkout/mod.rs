@@ -1,5 +1,6 @@
 //! Checking an artifact out: every chunk and every file verified, in a temporary sibling, then renamed into place.
 
+mod content;
 mod packs;
 mod part;
 mod plan;
@@ -7,6 +8,7 @@ mod restore;
 mod tree;
 
 use crate::bundle::{Entry, RoomError, Wanted, check_room};
+use crate::content::{ContentError, judge_sizes};
 use crate::error::{FsError, explain};
 use crate::fs::{Scratch, rename_new, sync_folder};
 use crate::held::{self, HeldError};
@@ -66,6 +68,17 @@ pub enum CheckoutError {
         /// Which artifact.
         artifact: ArtifactRef,
     },
+    /// The policy has no rules for it any more.
+    #[error("the policy has no tent {tent}, which {artifact} is of")]
+    NoTent {
+        /// The tent.
+        tent: TentName,
+        /// Which artifact.
+        artifact: ArtifactRef,
+    },
+    /// The tent's content rules refuse files.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// A pack can't be opened or read.
     #[error("{} of bundle {bundle}: {fault}", BundleFile::Pack(*pack))]
     Pack {
@@ -118,11 +131,12 @@ pub enum CheckoutError {
     Interrupted,
 }
 
-explain!(CheckoutError, pass: [Vault, Held, Fs, Room], {
+explain!(CheckoutError, pass: [Vault, Held, Fs, Room, Content], {
     Self::Exists { .. } => (Usage, Some("name a destination that does not exist yet; nothing is ever overwritten")),
     Self::Destination { .. } => (Usage, Some("make the parent folder first")),
     Self::ExportedHere { .. } => (Other, Some("the source it was exported from is still where it was")),
     Self::AuditorOnly { .. } => (Refused, Some("`gapvault show` lists its files and digests; content is sealed to members alone")),
+    Self::NoTent { .. } => (Refused, Some("what may be checked out is said by a tent's rules: put the tent into the policy again")),
     Self::Interrupted => (Other, Some("run it again: it begins anew")),
     Self::Pack { .. } | Self::Decode { .. } | Self::Chunk { .. } | Self::File { .. } =>
         (Damaged, Some("the vault's copy was altered, or its exporter packed it so: import the bundle into a new vault, and if that fails alike, ask the exporter")),
@@ -181,6 +195,12 @@ pub fn checkout(
     let found = opened.contents.artifacts.iter().find(|a| a.artifact.artifact == *artifact);
     let found = found.ok_or_else(|| HeldError::NoArtifact { artifact: artifact.clone() })?;
 
+    let head = &opened.contents.head;
+    let gone = || CheckoutError::NoTent { tent: head.tent.clone(), artifact: artifact.clone() };
+    let tent = vault.policy().tent(&head.tent).ok_or_else(gone)?;
+    let sizes = files(&found.entries).map(|entry| (&entry.file.path, entry.file.size));
+    judge_sizes(tent, sizes, head.totals.bytes)?;
+
     // What a killed checkout to that name left is removed first.
     let prefix = format!(".{}.gapvault-", name.chars().take(CHARACTERS).collect::<String>());
     let staging = Scratch::create(parent, &prefix, 0o777)?;
@@ -189,14 +209,13 @@ pub fn checkout(
     let chunks = &opened.contents.chunks;
     let written = check_room(parent, found.moved.bytes)
         .map_err(CheckoutError::from)
-        .and_then(|()| restore::restore(staging.path(), &found.entries, chunks, &source, options, observer))
+        .and_then(|()| restore::restore(staging.path(), (&found.entries, tent), chunks, &source, options, observer))
         .and_then(|()| place(staging.path(), destination, parent));
     if let Err(error) = written {
         // What matters is the first error. A folder that can't be removed now is removed by the next checkout.
         let _ = staging.discard();
         return Err(error);
     }
-    observer.event(Event::End { medium: None });
     let (files, bytes) = (found.moved.files, found.moved.bytes);
     vault.record(custody::Event::CheckedOut { bundle: id, artifact: artifact.clone() })?;
     Ok(CheckedOut { bundle: id, files, bytes })

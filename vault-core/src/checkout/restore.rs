@@ -9,7 +9,7 @@ use super::packs::{Packs, Source, StreamReader};
 use super::part::{Buffer, FileTask, Written, write_parts};
 use super::plan::{Batch, PART, Part, batches, chunks_of};
 use super::tree::Tree;
-use super::{CheckoutError, CheckoutOptions, files};
+use super::{CheckoutError, CheckoutOptions, content, files};
 use crate::bundle::{ChunkRow, Entry, FileEntry};
 use crate::error::FsError;
 use crate::fs::{ALIGNMENT, Aligned};
@@ -17,6 +17,7 @@ use crate::observe::{Event, Observer};
 use crate::pool::{Buffers, Stop};
 use gapvault_formats::coding::Coder;
 use gapvault_formats::ids::FileDigest;
+use gapvault_formats::policy::Tent;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -24,10 +25,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Writes everything in `entries` to the empty folder `root`, durably.
+/// Writes everything in `entries` to the empty folder `root`, durably, if the rules of `tent` take its content.
 pub(super) fn restore(
     root: &Path,
-    entries: &[Entry],
+    (entries, tent): (&[Entry], &Tent),
     chunks: &[ChunkRow],
     source: &Source<'_>,
     options: CheckoutOptions,
@@ -36,6 +37,8 @@ pub(super) fn restore(
     let tree = Tree::open(root)?;
     tree.make_folders(entries)?;
     write_files(&tree, entries, chunks, source, options, observer)?;
+    observer.event(Event::End { medium: None });
+    content::check(tent, &tree, entries, options.threads, observer)?;
     tree.make_links(entries)?;
     // After everything else, so that read-only folders can be filled.
     tree.set_folder_modes(entries)?;

@@ -4,6 +4,7 @@ use crate::bundle::Entry;
 use crate::error::FsError;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
+use gapvault_formats::catalogue;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,22 @@ impl Tree {
         Ok(file.into_std())
     }
 
+    /// Opens a file that was made, to be read, whatever its mode.
+    pub(super) fn open_file(&self, file: &catalogue::File) -> Result<File, FsError> {
+        let path = file.path.as_str();
+        let full = self.path(path);
+        let failed = || FsError::at("can't read", &full);
+        let open = || self.dir.open(path).map(cap_std::fs::File::into_std);
+        if file.mode & 0o400 != 0 {
+            return open().map_err(failed());
+        }
+        let made = self.dir.metadata(path).map_err(failed())?.permissions();
+        self.dir.set_permissions(path, Permissions::from_mode(0o400)).map_err(failed())?;
+        let opened = open().map_err(failed())?;
+        self.dir.set_permissions(path, made).map_err(failed())?;
+        Ok(opened)
+    }
+
     pub(super) fn make_links(&self, entries: &[Entry]) -> Result<(), FsError> {
         for entry in entries {
             let Entry::Link(link) = entry else { continue };
@@ -73,5 +90,29 @@ impl Tree {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gapvault_formats::ids::FileDigest;
+    use gapvault_formats::relpath::RelPath;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn files_are_read_whatever_their_mode_which_they_keep() {
+        let room = tempfile::tempdir().unwrap();
+        let tree = Tree::open(room.path()).unwrap();
+        for mode in [0o644, 0o444, 0o044, 0] {
+            let path = RelPath::new(&format!("{mode:o}")).unwrap();
+            let file = catalogue::File { path, mode, size: 4, sha256: FileDigest::of(b"seen") };
+            tree.create_file(file.path.as_str(), mode).unwrap().write_all(b"seen").unwrap();
+            let before = std::fs::metadata(room.path().join(file.path.as_str())).unwrap().permissions();
+            let mut text = String::new();
+            tree.open_file(&file).unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "seen");
+            assert_eq!(std::fs::metadata(room.path().join(file.path.as_str())).unwrap().permissions(), before);
+        }
     }
 }

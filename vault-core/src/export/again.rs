@@ -1,12 +1,14 @@
 //! A bundle's medium made again: a lost volume from the source, under a seal that supersedes the old one; or what
 //! describes the bundle, for a volume that was written before there was a seal.
 
+use super::content;
 use super::describe::{Signing, describe_on, sign};
 use super::done::VolumeDone;
 use super::journal::{Begin, Kept};
 use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
 use super::pack::FullPack;
 use super::pipeline::remake_lost;
+use super::prepare::no_tent;
 use super::regenerate::{Lost, Remake};
 use super::resume::{self, Unfinished};
 use super::run::{open_identity, seal_all, worse, written};
@@ -189,6 +191,9 @@ fn remake_volume(
     observer.event(Event::Begin { phase: Phase::Walk, total: 0, medium: None });
     let source = walk(&state.begin.paths, &[&request.medium], state.begin.follow_links, observer)?;
     observer.event(Event::End { medium: None });
+    let policy = vault.policy();
+    let tent = policy.tent(&exported.tent).ok_or_else(|| no_tent(policy, &exported.tent))?;
+    content::check(tent, &source, request.options.threads, observer)?;
     let unfinished = Unfinished::of(state, &source)?;
     // What it does not know of, it would make zeros of.
     let content = unfinished.rows.last().map_or(0, |row| row.chunk.offset + u64::from(row.chunk.stored));

@@ -2,6 +2,7 @@
 
 use super::SourceError;
 use crate::bundle::{RoomError, room};
+use crate::content::ContentError;
 use crate::error::{Explain, FsError, Kind, explain};
 use crate::held::HeldError;
 use crate::media::ProbeError;
@@ -211,6 +212,9 @@ pub enum ExportError {
     /// Something in the source can't be exported.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The tent's content rules refuse files.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// The policy has no such tent.
     #[error("the policy has no tent {tent} (it has: {known})")]
     NoTent {
@@ -388,7 +392,7 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
-explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
+explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Content, Probe, Held, Sign], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
     Self::TooSmall { .. } | Self::TooSmallAlone { .. } => (Medium, Some("add a medium with another --to, have several put in one after the other (`--volume-size`), or start all the same with --overcommit: content mostly gets smaller")),

@@ -4,6 +4,7 @@
 //! says. [`export`] is both. What breaks off goes on with the same request: see [`ExportError::Unfinished`].
 
 mod again;
+mod content;
 mod describe;
 mod done;
 mod error;

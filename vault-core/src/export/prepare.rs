@@ -6,7 +6,8 @@ use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
 use super::source::{Source, walk};
 use super::{
-    ExportError, ExportRequest, Exporter, Media, Parity, Spanning, UnfinishedExport, likely, shape, target, unfinished,
+    ExportError, ExportRequest, Exporter, Media, Parity, Spanning, UnfinishedExport, content, likely, shape, target,
+    unfinished,
 };
 use crate::error::FsError;
 use crate::export::pack::FullPack;
@@ -113,7 +114,7 @@ pub fn prepare<'a>(
     signer: &'a dyn Signer,
     observer: &dyn Observer,
 ) -> Result<Prepared<'a>, ExportError> {
-    let (exporter, suite) = check_policy(vault, request, signer)?;
+    let (tent, exporter, suite) = check_policy(vault, request, signer)?;
     check_options(request)?;
     let too_little = |least| ExportError::Memory { least, given: request.options.memory.unwrap_or(0) };
     let paths = request.media.paths();
@@ -151,6 +152,7 @@ pub fn prepare<'a>(
         (going_on(vault, &same, &source)?, Vec::new())
     };
 
+    content::check(tent, &source, shape.threads, observer)?;
     let sizes = Sizes::new(FullPack::longest(pack_size.min(most)), request.options.parity, &media)?;
     // Catalogue and index together: a thousandth of the content, and for each file its path, digest and recipe.
     let reserve = most / 1000 + source.entries.len() as u64 * 400 + most.div_ceil(pack_size) * 300 + RESERVE;
@@ -304,8 +306,12 @@ impl Prepared<'_> {
     }
 }
 
-/// Whether the policy allows it, whose export it is, and in which suite.
-fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> Result<(Exporter, Suite), ExportError> {
+/// The tent, if the policy allows it, whose export it is, and in which suite.
+fn check_policy<'v>(
+    vault: &'v Vault,
+    request: &ExportRequest,
+    signer: &dyn Signer,
+) -> Result<(&'v Tent, Exporter, Suite), ExportError> {
     let (policy, name) = (vault.policy(), &request.tent);
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
     let exporter = Exporter::find(vault, signer, tent)?;
@@ -323,11 +329,12 @@ fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> 
     let most = suite.most_recipients();
     // The catalogue has the bundle's own identity among its recipients.
     for (role, sites, most) in [(Role::Member, &tent.members, most), (Role::Auditor, &tent.auditors, most - 1)] {
-        if sites.len() as u64 > most {
+        let sites = sites.iter().filter(|site| may_go_to(tent, own, site)).count();
+        if sites as u64 > most {
             return Err(ExportError::TooManyReaders { tent: name.clone(), role, suite, most });
         }
     }
-    Ok((exporter, suite))
+    Ok((tent, exporter, suite))
 }
 
 /// Whether bundles of the tent may be for a site; this one always keeps what it exports readable for itself.
@@ -345,7 +352,7 @@ fn check_validity(tent: &Tent, seconds: i64) -> Result<(), ExportError> {
     }
 }
 
-fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
+pub(super) fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
     let known: Vec<_> = policy.tents.iter().map(|tent| tent.name.to_string()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     ExportError::NoTent { tent: tent.clone(), known }

@@ -3,6 +3,7 @@
 use super::{Changed, change};
 use crate::trust::TrustError;
 use crate::vault::Vault;
+use gapvault_formats::content::Format;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::policy::edit::{Draft, EditError};
 use gapvault_formats::policy::{Approvals, ContentRules, Tent};
@@ -26,9 +27,9 @@ pub struct TentRules {
     /// Whether bundles must be sealed post-quantum.
     pub post_quantum: Option<bool>,
     /// Formats that files may have; the inner `None` for any.
-    pub allowed: Option<Option<Vec<String>>>,
+    pub allowed: Option<Option<Vec<Format>>>,
     /// Formats that no file may have.
-    pub forbidden: Option<Vec<String>>,
+    pub forbidden: Option<Vec<Format>>,
     /// Whether files may carry pickles.
     pub pickle: Option<bool>,
     /// The largest file in bytes; the inner `None` for any.

@@ -86,7 +86,7 @@ fn confirm(proposal: &Proposal, text: &str, ui: &Ui) -> Result<(), Failure> {
         Some(true) => Ok(()),
         Some(false) => {
             let message = "not approved: nothing was signed".to_owned();
-            Err(Failure { kind: Kind::Refused, message, hint: None, told: false })
+            Err(Failure { kind: Kind::Refused, message, hint: None, details: Vec::new(), told: false })
         }
         None => Err(Failure::usage(
             "there is no terminal to ask on",

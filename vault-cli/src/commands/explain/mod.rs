@@ -64,6 +64,7 @@ pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Fa
                 kind: gapvault_core::error::Kind::Incomplete,
                 message: format!("bundle {label} has no seal on this medium: there is nothing to judge"),
                 hint: Some("its export broke off, or another volume of it carries the seal".to_owned()),
+                details: Vec::new(),
                 told: false,
             });
         }

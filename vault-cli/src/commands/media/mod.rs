@@ -72,7 +72,7 @@ fn look(path: &Path, args: &MediaArgs, ui: &Ui) -> (Told, Option<Failure>) {
     told.probe = Some(probed.into());
     if observer.cancelled() {
         let message = "interrupted".to_owned();
-        return told.failed(Failure { kind: Kind::Other, message, hint: None, told: false });
+        return told.failed(Failure { kind: Kind::Other, message, hint: None, details: Vec::new(), told: false });
     }
     if args.probe_capacity && !is_mounted && !args.not_mounted {
         // It would fill this machine's own disk.
@@ -109,9 +109,9 @@ fn lies(path: &Path, capacity: &Capacity) -> Option<Failure> {
         format!("{place} is not full and takes no more after {} bytes: {error}", stopped.at)
     } else if let Some(left) = &capacity.left {
         let hint = Some("what it was filled with is still there: remove that folder by hand".to_owned());
-        return Some(Failure { kind, message: left.to_string(), hint, told: false });
+        return Some(Failure { kind, message: left.to_string(), hint, details: Vec::new(), told: false });
     } else {
         return None;
     };
-    Some(Failure { kind, message, hint: Some(hint.to_owned()), told: false })
+    Some(Failure { kind, message, hint: Some(hint.to_owned()), details: Vec::new(), told: false })
 }

@@ -81,7 +81,7 @@ fn warn(vault: &Vault, proposal: &Proposal, args: &ApplyArgs, ui: &Ui) -> Result
     warnings.iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
     if !warnings.is_empty() && !args.yes && ui.ask("Put it in force nevertheless?") == Some(false) {
         let message = "not confirmed: nothing was changed".to_owned();
-        return Err(Failure { kind: Kind::Refused, message, hint: None, told: false });
+        return Err(Failure { kind: Kind::Refused, message, hint: None, details: Vec::new(), told: false });
     }
     Ok(warnings)
 }

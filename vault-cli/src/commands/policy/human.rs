@@ -1,6 +1,7 @@
 //! A policy for people: who may do what, and what it takes.
 
 use crate::text::{bytes, count, printable};
+use gapvault_core::formats::content::Format;
 use gapvault_core::formats::names::{PersonName, SiteName};
 use gapvault_core::formats::policy::{ContentRules, Policy, Tent};
 use gapvault_core::formats::sshsig::Touch;
@@ -85,13 +86,17 @@ fn of_tent(tent: &Tent) -> String {
     out
 }
 
+fn names(formats: &[Format]) -> String {
+    formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
+}
+
 fn content(rules: &ContentRules) -> String {
     let mut text = match &rules.allowed {
-        Some(allowed) => format!("only {}", allowed.join(", ")),
+        Some(allowed) => format!("only {}", names(allowed)),
         None => "of any format".to_owned(),
     };
     if !rules.forbidden.is_empty() {
-        let _ = write!(text, ", not {}", rules.forbidden.join(", "));
+        let _ = write!(text, ", not {}", names(&rules.forbidden));
     }
     text.push_str(if rules.pickle { ", with pickles (which run code)" } else { ", without pickles" });
     if let Some(limit) = rules.file_bytes {

@@ -124,7 +124,7 @@ fn agree(args: &SignArgs, proposal: &Proposal, ui: &Ui) -> Result<(), Failure> {
         Some(true) => Ok(()),
         Some(false) => {
             let message = "not confirmed: nothing was signed".to_owned();
-            Err(Failure { kind: Kind::Refused, message, hint: None, told: false })
+            Err(Failure { kind: Kind::Refused, message, hint: None, details: Vec::new(), told: false })
         }
         None => Err(Failure::usage(
             "there is no terminal to ask on whether to sign this",

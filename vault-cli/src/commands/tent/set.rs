@@ -5,6 +5,7 @@ use crate::commands::change::Change;
 use crate::failure::Failure;
 use crate::text::parse_size;
 use crate::ui::Ui;
+use gapvault_core::formats::content::Format;
 use gapvault_core::formats::names::{PersonName, SiteName, TentName};
 use gapvault_core::formats::sshsig::Touch;
 use gapvault_core::policy::{TentRules, set_tent};
@@ -46,11 +47,11 @@ pub(super) struct SetArgs {
     #[arg(long, value_name = "SITES", value_parser = any_or_list::<SiteName>)]
     destination: Option<AnyOr<List<SiteName>>>,
     /// Formats that files may have, or `any`
-    #[arg(long, value_name = "FORMATS", value_parser = any_or_list::<String>)]
-    allow_format: Option<AnyOr<List<String>>>,
+    #[arg(long, value_name = "FORMATS", value_parser = any_or_list::<Format>)]
+    allow_format: Option<AnyOr<List<Format>>>,
     /// Formats that no file may have, or `none`
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
-    forbid_format: Option<Vec<String>>,
+    #[arg(long, value_name = "FORMATS", value_parser = none_or_list::<Format>)]
+    forbid_format: Option<List<Format>>,
     /// Whether files may carry pickles, which run code when they are loaded
     #[arg(long, value_name = "BOOL")]
     pickle: Option<bool>,
@@ -85,11 +86,15 @@ fn any_or<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<An
 }
 
 fn any_or_list<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<AnyOr<List<T>>, String> {
-    if text == "any" {
-        return Ok(AnyOr(None));
-    }
-    let list: Result<Vec<T>, T::Err> = text.split(',').map(str::parse).collect();
-    list.map(|list| AnyOr(Some(List(list)))).map_err(|e| e.to_string())
+    if text == "any" { Ok(AnyOr(None)) } else { list(text).map(|list| AnyOr(Some(list))) }
+}
+
+fn none_or_list<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<List<T>, String> {
+    if text == "none" { Ok(List(Vec::new())) } else { list(text) }
+}
+
+fn list<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<List<T>, String> {
+    text.split(',').map(str::parse).collect::<Result<_, T::Err>>().map(List).map_err(|e| e.to_string())
 }
 
 fn any_or_size(text: &str) -> Result<AnyOr<u64>, String> {
@@ -111,7 +116,7 @@ impl SetArgs {
             valid_days: self.valid_days.clone().map(|AnyOr(days)| days),
             post_quantum: self.post_quantum,
             allowed: self.allow_format.clone().map(|AnyOr(formats)| formats.map(|List(formats)| formats)),
-            forbidden: self.forbid_format.clone().map(|formats| if formats == ["none"] { Vec::new() } else { formats }),
+            forbidden: self.forbid_format.clone().map(|List(formats)| formats),
             pickle: self.pickle,
             file_bytes: self.file_size.clone().map(|AnyOr(size)| size),
             bundle_bytes: self.bundle_size.clone().map(|AnyOr(size)| size),

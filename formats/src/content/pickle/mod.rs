@@ -1,0 +1,315 @@
+//! Whether bytes are pickles: the instructions are followed one by one, and nothing is ever made of them.
+//!
+//! A pickle is a program. What it calls is called while it is read, so one that breaks off, or goes on in nonsense, has
+//! done its work: it need not reach its end to count. Text may look like a few instructions; so what counts is
+//!
+//! - a call of something that was imported, or filling it, after whatever;
+//! - an import, or reaching the end, in a pickle that names its protocol (2 and later do);
+//! - reaching the end after an import;
+//! - reaching the end of the file with the end of a pickle, if pickles of protocol 0 or 1 without any import are all
+//!   there is.
+
+mod opcodes;
+mod stack;
+#[cfg(test)]
+mod tests;
+
+use opcodes::{Argument, GLOBAL, INST, Step};
+use stack::{Halt, Item, Stack};
+
+/// Instructions are followed for so many bytes, long texts not counted. What held so far is a pickle.
+const FOLLOWED: u64 = 64 << 20;
+/// For so many more bytes, once it is known to be one, to tell more of what it imports.
+const NAMES_WITHIN: u64 = 64 << 10;
+/// So many imports are told.
+const IMPORTS: usize = 5;
+/// The longest text and line that are kept.
+const KEPT: usize = 200;
+/// The number that torch's pickles began with before it used zip, as bytes of a pickled number.
+const TORCH: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// Follows the instructions of what may be pickles, in pieces as they come.
+#[derive(Debug)]
+pub(super) struct Walker {
+    state: State,
+    stack: Stack,
+    /// Bytes that were followed, and how many before it was known to be a pickle.
+    followed: u64,
+    known_at: Option<u64>,
+    /// Whether this pickle names its protocol, and whether it imports anything.
+    protocol: bool,
+    import: bool,
+    /// Whether a pickle has just ended, and nothing follows so far.
+    between: bool,
+    imports: Vec<String>,
+    torch: bool,
+}
+
+/// Where it is.
+#[derive(Debug)]
+enum State {
+    /// Before an instruction.
+    Instruction,
+    /// In a number of `need` bytes.
+    Number { op: u8, argument: Argument, need: u8, have: u8, value: u64 },
+    /// In a text, with `left` bytes to go; `kept` if it is short.
+    Text { op: u8, left: u64, kept: Option<Vec<u8>> },
+    /// In a line; `first` if it is the second.
+    Line { op: u8, first: Option<Vec<u8>>, line: Vec<u8> },
+    /// It was no instruction, or enough is known.
+    Over,
+}
+
+impl Default for Walker {
+    fn default() -> Self {
+        Self {
+            state: State::Instruction,
+            stack: Stack::default(),
+            followed: 0,
+            known_at: None,
+            protocol: false,
+            import: false,
+            between: false,
+            imports: Vec::new(),
+            torch: false,
+        }
+    }
+}
+
+impl Walker {
+    /// Whether more bytes would change nothing.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// How many bytes from here on need not be shown to it.
+    pub(super) fn can_skip(&self) -> u64 {
+        match &self.state {
+            State::Text { left, kept: None, .. } => *left,
+            _ => 0,
+        }
+    }
+
+    /// So many bytes were skipped, at most [`Self::can_skip`].
+    pub(super) fn skip(&mut self, bytes: u64) {
+        if let State::Text { left, .. } = &mut self.state {
+            *left -= bytes;
+            if *left == 0 {
+                self.end_text();
+            }
+        }
+    }
+
+    /// The next bytes.
+    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.is_over() {
+            let used = match &mut self.state {
+                State::Text { left, kept, .. } => {
+                    let used = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    if let Some(kept) = kept {
+                        kept.extend_from_slice(&bytes[..used]);
+                    }
+                    *left -= used as u64;
+                    if *left == 0 {
+                        self.end_text();
+                    }
+                    used
+                }
+                _ => {
+                    self.count();
+                    self.byte(bytes[0]);
+                    1
+                }
+            };
+            bytes = &bytes[used..];
+        }
+    }
+
+    /// The file ends here.
+    pub(super) fn end(&mut self) {
+        if self.between && matches!(self.state, State::Instruction) {
+            self.known_at.get_or_insert(self.followed);
+        }
+        self.state = State::Over;
+    }
+
+    /// Whether it is a pickle, as far as it has come.
+    pub(super) fn is_pickle(&self) -> bool {
+        self.known_at.is_some()
+    }
+
+    /// Whether it begins as torch's files did before they were zip archives.
+    pub(super) fn is_torch(&self) -> bool {
+        self.torch
+    }
+
+    /// What it would import, the first few.
+    pub(super) fn into_imports(self) -> Vec<String> {
+        self.imports
+    }
+
+    fn count(&mut self) {
+        self.followed += 1;
+        if self.followed > FOLLOWED {
+            self.known_at.get_or_insert(self.followed);
+        }
+        let enough = |known| self.followed > known + NAMES_WITHIN || self.imports.len() == IMPORTS;
+        if self.known_at.is_some_and(enough) {
+            self.state = State::Over;
+        }
+    }
+
+    fn byte(&mut self, byte: u8) {
+        match &mut self.state {
+            State::Instruction => self.begin(byte),
+            State::Number { op, argument, need, have, value } => {
+                *value |= u64::from(byte) << (8 * *have);
+                *have += 1;
+                if *have == *need {
+                    let (op, value) = (*op, *value);
+                    if let Argument::Counted(bytes) = *argument {
+                        self.begin_text(op, bytes, value);
+                    } else {
+                        self.step(op, value, None);
+                    }
+                }
+            }
+            State::Line { line, .. } if byte == b'\n' => {
+                let line = std::mem::take(line);
+                self.end_line(line);
+            }
+            State::Line { op, first, line } => {
+                let name = first.is_some() || matches!(*op, GLOBAL | INST);
+                let fits = if name { self.protocol || is_of_name(byte) } else { opcodes::fits(*op, line, byte) };
+                if !fits {
+                    self.state = State::Over;
+                } else if line.len() < KEPT {
+                    line.push(byte);
+                } else if let (b'S', Some(last)) = (*op, line.last_mut()) {
+                    // How it ends must be known.
+                    *last = byte;
+                }
+            }
+            State::Text { .. } | State::Over => {}
+        }
+    }
+
+    fn begin(&mut self, op: u8) {
+        self.between = false;
+        self.state = match opcodes::argument(op) {
+            None => State::Over,
+            Some(Argument::None) => return self.step(op, 0, None),
+            Some(argument @ (Argument::Fixed(need) | Argument::Counted(need))) => {
+                State::Number { op, argument, need, have: 0, value: 0 }
+            }
+            Some(Argument::Line | Argument::TwoLines) => State::Line { op, first: None, line: Vec::new() },
+        };
+    }
+
+    fn begin_text(&mut self, op: u8, bytes: u8, left: u64) {
+        let too_long = if bytes == 8 || opcodes::is_signed(op) { left >> (8 * bytes - 1) } else { 0 };
+        if too_long > 0 || self.is_pickle() && left > NAMES_WITHIN {
+            self.state = State::Over;
+            return;
+        }
+        let kept = (left <= KEPT as u64).then(Vec::new);
+        self.state = State::Text { op, left, kept };
+        if left == 0 {
+            self.end_text();
+        }
+    }
+
+    fn end_text(&mut self) {
+        if let State::Text { op, kept, .. } = std::mem::replace(&mut self.state, State::Instruction) {
+            self.torch |= op == 0x8a && kept.as_deref() == Some(&TORCH);
+            self.step(op, 0, kept.as_deref());
+        }
+    }
+
+    fn end_line(&mut self, line: Vec<u8>) {
+        let State::Line { op, first, .. } = std::mem::replace(&mut self.state, State::Instruction) else { return };
+        match (op, first) {
+            (GLOBAL | INST, None) => self.state = State::Line { op, first: Some(line), line: Vec::new() },
+            (GLOBAL | INST, Some(module)) => {
+                // The lines of a text are hardly ever names; those of a pickle must be, or nothing is imported.
+                let names = is_name(&module) && is_name(&line);
+                if !(self.protocol || names) {
+                    self.state = State::Over;
+                    return;
+                }
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                self.imports(&text(&module), &text(&line));
+                self.step(op, 0, None);
+            }
+            (op, _) if !opcodes::is_argument(op, &line) => self.state = State::Over,
+            (b'S', _) => {
+                let text = line.trim_ascii_end();
+                let inner = &text[1..text.len() - 1];
+                self.step(op, 0, Some(inner));
+            }
+            (op, _) => {
+                let digits = line.iter().filter(|c| c.is_ascii_digit()).take(18);
+                let number = digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+                self.step(op, number, Some(&line));
+            }
+        }
+    }
+
+    fn step(&mut self, op: u8, number: u64, text: Option<&[u8]>) {
+        self.state = State::Instruction;
+        match opcodes::step(op, number, text, &mut self.stack) {
+            Ok(Step::On) => {}
+            Ok(Step::Import(module, name)) => {
+                let (module, name) = (self.named(module), self.named(name));
+                self.imports(&module, &name);
+            }
+            // Hardly any program gives such numbers, and bytes of weights look like them.
+            Ok(Step::Extension) if self.protocol => self.imports("?", "?"),
+            Ok(Step::Extension) => {}
+            // Nothing is called but what was imported, and what a reader puts there by itself has no name here.
+            Ok(Step::Call) if self.import => self.known(),
+            Ok(Step::Call) => {}
+            Ok(Step::Protocol) => self.protocol = true,
+            Ok(Step::Stop) => {
+                if self.protocol || self.import {
+                    self.known();
+                }
+                self.stack.clear();
+                (self.protocol, self.import, self.between) = (false, false, true);
+            }
+            Err(Halt::Deep) => {
+                self.known();
+                self.state = State::Over;
+            }
+            Err(Halt::Fault) => self.state = State::Over,
+        }
+    }
+
+    fn named(&self, item: Item) -> String {
+        self.stack.text(item).to_owned()
+    }
+
+    fn imports(&mut self, module: &str, name: &str) {
+        self.import = true;
+        if self.protocol {
+            self.known();
+        }
+        let import = format!("{module}.{name}");
+        if self.imports.len() < IMPORTS && !self.imports.contains(&import) {
+            self.imports.push(import);
+        }
+    }
+
+    fn known(&mut self) {
+        self.known_at.get_or_insert(self.followed);
+    }
+}
+
+/// Whether a byte may stand in the name of a module, or of something in it: letters, digits, and all that is not ASCII.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-') || byte >= 0x80
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && !name[0].is_ascii_digit() && std::str::from_utf8(name).is_ok()
+}
