@@ -76,7 +76,9 @@ fn a_passphrase_is_asked_for_when_an_identity_is_needed_and_not_before() {
     let import = |more: &[&Path]| {
         let mut command = gap.cluster.command(["import"]);
         command.arg(&gap.stick);
-        more.iter().for_each(|file| drop(command.arg("--passphrase-file").arg(file)));
+        for file in more {
+            command.arg("--passphrase-file").arg(file);
+        }
         run(&mut command)
     };
     assert!(import(&[]).refused(2, "is protected by a passphrase").err.contains("--passphrase-file"));

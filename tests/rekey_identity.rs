@@ -127,7 +127,9 @@ fn a_lost_identity_is_made_up_for_by_the_recovery_identity() {
     run(gapvault().args(["recovery", "new", "--out"]).arg(&stranger)).expect(0);
     let with = |files: &[&PathBuf]| {
         let mut command = gap.cluster.command(["rekey", "--json", "--identity"]);
-        files.iter().for_each(|file| drop(command.arg("--recover").arg(file)));
+        for file in files {
+            command.arg("--recover").arg(file);
+        }
         run(&mut command)
     };
     with(&[&stranger]).refused(4, "holds no identity of this vault's recovery recipient age1");

@@ -3,8 +3,11 @@
 pub mod hostile;
 pub mod images;
 pub mod kill;
+pub mod policy;
 pub mod reseal;
+pub mod rules;
 pub mod siege;
+pub mod ssh;
 pub mod table;
 pub mod tools;
 pub mod trees;

@@ -395,6 +395,7 @@ explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Probe, Held,
     Self::OtherCoding => (Other, Some("go on with that version, or begin anew with --restart")),
     Self::Unfinished { error, .. } => (error.kind(), match **error {
         Self::Full => Some("the same command with one more --to goes on where this one stopped"),
+        Self::Sign(ref error) => error.advice(),
         Self::ReadBack { .. } => Some("this medium does not keep what is written to it (worn out, or smaller than it says): give the same command another one, and it goes on"),
         _ => Some(GO_ON),
     }),

@@ -158,10 +158,18 @@ pub enum VaultError {
         fault: RootError,
     },
     /// There is something else where people edit the policy.
-    #[error("{} is no regular file of at most {} bytes", path.display(), limits::POLICY_BYTES)]
+    #[error("{} is no regular file of at most {} bytes", path.display(), gapvault_formats::limits::POLICY_BYTES)]
     WorkingCopy {
         /// Where.
         path: PathBuf,
+    },
+    /// What stands in the working copy is no policy.
+    #[error("{}: {fault}", path.display())]
+    Proposed {
+        /// Where.
+        path: PathBuf,
+        /// Which rule, in which line.
+        fault: PolicyError,
     },
     /// The policy is not one, or a change to it is refused.
     #[error(transparent)]
@@ -186,6 +194,7 @@ explain!(VaultError, pass: [Fs, Unlock], {
     Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
     Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
     Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
+    Self::Proposed { .. } => (Refused, Some("mend it there, or remove it: the policy in force stays as it is")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
 });
