@@ -287,7 +287,7 @@ fn a_volume_is_not_made_again_in_a_suite_that_the_tent_no_longer_takes() {
 fn as_many_readers_as_a_header_has_room_for_and_no_more() {
     let gap = gap();
     let add = |count: usize| {
-        gap.lab.edit_policy(|policy| {
+        gap.lab.change_policy(|policy| {
             let site = |n: usize| policy::Site {
                 name: format!("site-{n}").parse().unwrap(),
                 persons: Vec::new(),

@@ -95,3 +95,21 @@ fn who_is_trusted_with_nothing_can_do_nothing() {
     let shown = on(&stranger, "show", &gap.stick).expect(0).out;
     assert!(shown.contains("NOT TRUSTED") && !shown.contains("model:v1"), "{shown}");
 }
+
+#[test]
+fn what_the_tent_does_not_allow_is_not_exported() {
+    let (gap, audit) = audited();
+    let sample = gap.path("sample");
+    gap.lab.adopt(|policy| {
+        policy.tents[0].destinations = Some(vec!["audit".parse().unwrap()]);
+        policy.tents[0].valid_days = Some(7);
+    });
+    std::fs::remove_dir_all(&gap.stick).unwrap();
+    std::fs::create_dir(&gap.stick).unwrap();
+    let long = gap.export(&sample, "model:v2", &[]).refused(4, "bundles of tent aurora are valid for at most 7 days");
+    assert!(long.err.contains("hint: ") && snapshot(&gap.stick).is_empty(), "{long:#?}");
+    let made = gap.export(&sample, "model:v2", &["--valid-for", "7d"]).expect(0).json();
+    assert_eq!(made["destinations"], serde_json::json!(["audit"]), "{made:#}");
+    on(&audit, "import", &gap.stick).expect(0);
+    gap.import().refused(4, "not for this site (cluster-b)");
+}

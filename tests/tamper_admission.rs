@@ -5,11 +5,10 @@ use crate::support::reseal::{read_seal, reseal};
 use crate::support::untouched::Before;
 use crate::support::{Gap, Site, run};
 use gapvault_core::bundle::gather;
-use gapvault_core::clock::Clock;
 use gapvault_core::error::{Explain, Kind};
-use gapvault_core::import::{Outcome, import};
+use gapvault_core::import::{Anew, Outcome, import};
 use gapvault_core::observe::Silent;
-use gapvault_core::vault::{Access, Vault};
+use gapvault_core::vault::Access;
 use gapvault_core::verify::verify;
 use gapvault_formats::time::Time;
 use std::fs;
@@ -25,13 +24,13 @@ fn told(error: &impl Explain) -> Refusal {
 
 /// Imports the one bundle in `folder` at a time of the clock.
 fn import_at(site: &Site, folder: &Path, now: Time) -> Result<Outcome, Refusal> {
-    let mut vault = Vault::open(&site.vault, Access::Write, Clock::fixed(now)).unwrap();
+    let mut vault = site.open_at(Access::Write, now);
     let bundle = gather(&[folder.to_owned()]).unwrap().pop().unwrap();
     import(&mut vault, &bundle, &Silent).map_err(|e| told(&e))
 }
 
 fn verify_at(site: &Site, folder: &Path, now: Time) -> Result<(), Refusal> {
-    let vault = Vault::open(&site.vault, Access::Read, Clock::fixed(now)).unwrap();
+    let vault = site.open_at(Access::Read, now);
     let bundle = gather(&[folder.to_owned()]).unwrap().pop().unwrap();
     verify(Some(&vault), &bundle, &Silent).map(drop).map_err(|e| told(&e))
 }
@@ -112,7 +111,8 @@ fn a_number_is_used_by_one_seal_only() {
     let now = read_seal(&bundle).predicate().created;
     let admitted = import_at(&gap.cluster, &bundle, now).unwrap();
     let vault = Before::of(&gap.cluster);
-    let again = Outcome { already: true, media: Vec::new(), ..admitted.clone() };
+    let anew = Some(Anew { epoch: admitted.imported.epoch, refusal: None });
+    let again = Outcome { already: true, media: Vec::new(), anew, ..admitted.clone() };
     assert_eq!(import_at(&gap.cluster, &bundle, now), Ok(again));
     vault.expect_same(&gap.cluster, "the same again");
 

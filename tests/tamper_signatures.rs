@@ -1,6 +1,6 @@
 //! Signatures removed, exchanged, made for something else or by somebody else: none of that makes a bundle.
 
-use crate::support::reseal::{read_seal, reseal, reseal_bytes, sign, signature_path, signatures};
+use crate::support::reseal::{approval_path, read_seal, reseal, reseal_bytes, sign, signature_path, signatures};
 use crate::support::untouched::{assert_import_refused, assert_refused};
 use crate::support::{Gap, Site, run};
 use gapvault_formats::sshsig::{Namespace, SigningKey};
@@ -111,11 +111,15 @@ fn a_signature_for_something_else_does_not_seal() {
         let mut keygen = Command::new("ssh-keygen");
         run(keygen.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(key).arg(&seal)).expect(0);
         fs::rename(bundle.join("seal.json.sig"), &signature).unwrap();
+        assert_refused(&gap, namespace, 3, &format!("{} does not fit seal.json", file_name(&signature)));
+        let approval = approval_path(&bundle, &lab);
+        fs::rename(&signature, &approval).unwrap();
         match namespace {
             // It may stand there, but seals nothing.
-            "approve@gapvault" => assert_refused(&gap, namespace, 4, "no seal@gapvault signature of that key"),
-            _ => assert_refused(&gap, namespace, 3, &format!("{} does not fit seal.json", file_name(&signature))),
+            "approve@gapvault" => assert_refused(&gap, namespace, 4, "there is no signature beside seal.json"),
+            _ => assert_refused(&gap, namespace, 3, &format!("{} does not fit seal.json", file_name(&approval))),
         }
+        fs::rename(&approval, &signature).unwrap();
     }
     // The same tool with the right namespace makes what the program makes.
     let mut keygen = Command::new("ssh-keygen");

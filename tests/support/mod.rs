@@ -1,5 +1,7 @@
 //! A lab, a cluster and a stick, and a way to run the program on them.
 
+pub mod approvers;
+pub mod bench;
 pub mod hostile;
 pub mod images;
 pub mod kill;
@@ -14,6 +16,9 @@ pub mod trees;
 pub mod untouched;
 pub mod volumes;
 
+use gapvault_core::clock::Clock;
+use gapvault_core::vault::{Access, Vault, VaultError};
+use gapvault_formats::time::Time;
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -104,6 +109,18 @@ impl Site {
     pub fn policy_signature(&self, policy: &Path) -> PathBuf {
         let key = self.signing_key().public().unwrap().fingerprint();
         PathBuf::from(format!("{}.{key}.sig", policy.display()))
+    }
+
+    /// The vault by way of the library, at a time of its clock.
+    pub fn open_at(&self, access: Access, now: Time) -> Vault {
+        // A program that another test starts has this one's locks until it has become itself.
+        for _ in 0..200 {
+            match Vault::open(&self.vault, access, Clock::fixed(now)) {
+                Err(VaultError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
+                opened => return opened.unwrap(),
+            }
+        }
+        panic!("{} stays locked", self.vault.display());
     }
 
     /// Everything in the vault, by path, for comparing before and after.

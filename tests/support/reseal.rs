@@ -73,10 +73,18 @@ pub fn signatures(bundle: &Path) -> Vec<PathBuf> {
 
 /// Adds the signature of `key` over the seal as it stands; gives its path.
 pub fn sign(bundle: &Path, key: &SigningKey, namespace: Namespace) -> PathBuf {
-    let path = signature_path(bundle, key);
+    let path = match namespace {
+        Namespace::Approve => approval_path(bundle, key),
+        _ => signature_path(bundle, key),
+    };
     let seal = fs::read(bundle.join(SEAL_NAME)).unwrap();
     fs::write(&path, key.sign(namespace, &seal).unwrap()).unwrap();
     path
+}
+
+/// Where the approval of `key` stands.
+pub fn approval_path(bundle: &Path, key: &SigningKey) -> PathBuf {
+    bundle.join(format!("seal.json.{}.approve.sig", key.public().unwrap().fingerprint()))
 }
 
 /// Where the signature of `key` stands.

@@ -2,10 +2,11 @@
 
 use crate::ask::Person;
 use crate::commands::{
-    card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, export::ExportArgs, import::ImportArgs,
-    init::InitArgs, keys::KeysArgs, list::ListArgs, log::LogArgs, media::MediaArgs, pending::PendingArgs,
-    policy::PolicyArgs, recovery::RecoveryArgs, rekey::RekeyArgs, repair::RepairArgs, revoke::RevokeArgs,
-    show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    approve::ApproveArgs, card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, explain::ExplainArgs,
+    export::ExportArgs, import::ImportArgs, init::InitArgs, keys::KeysArgs, list::ListArgs, log::LogArgs,
+    media::MediaArgs, pending::PendingArgs, policy::PolicyArgs, recovery::RecoveryArgs, rekey::RekeyArgs,
+    repair::RepairArgs, revoke::RevokeArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs,
+    verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
@@ -102,6 +103,8 @@ pub(crate) enum Command {
     Policy(PolicyArgs),
     Media(MediaArgs),
     Export(Box<ExportArgs>),
+    Approve(ApproveArgs),
+    Explain(ExplainArgs),
     Verify(VerifyArgs),
     Import(ImportArgs),
     Pending(PendingArgs),

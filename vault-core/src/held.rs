@@ -1,9 +1,9 @@
 //! Opening a bundle that the vault holds. The vault's own files are not trusted for being in the vault: age does not
 //! authenticate who wrote them, so everything is held against the seal's digest in the log.
 
-use crate::bundle::Contents;
 use crate::bundle::{
-    BundleError, Claims, ContentsError, SealReadError, Wanted, catalogue_of, digest_of, load, open_keys, opens_index,
+    Bundle, BundleError, Claims, Contents, ContentsError, JudgeError, SealReadError, Wanted, catalogue_of, digest_of,
+    load, open_keys, opens_index,
 };
 use crate::error::{FsError, explain};
 use crate::fs::Folder;
@@ -41,6 +41,9 @@ pub enum HeldError {
     /// Its descriptions don't open or are refused.
     #[error(transparent)]
     Contents(ContentsError),
+    /// The vault's policies can't be read.
+    #[error(transparent)]
+    Judge(Box<JudgeError>),
     /// The bundle that the log names is not there.
     #[error("bundle {bundle} is in the log, but {} is missing", path.display())]
     Gone {
@@ -97,7 +100,7 @@ const ALTERED: Option<&str> = Some(
     "the vault's copy is damaged, or somebody changed it: import the bundle again into a new vault, and find out which of the two it was",
 );
 
-explain!(HeldError, pass: [Fs, Vault, Wrap, Seal, Contents], {
+explain!(HeldError, pass: [Fs, Vault, Wrap, Seal, Contents, Judge], {
     Self::Bundle(BundleError::Interrupted) => (Other, None),
     // What may come on another medium elsewhere is just not there in a vault.
     Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
@@ -170,6 +173,12 @@ pub fn find_bundle(vault: &Vault, beginning: &str) -> Result<BundleId, HeldError
     }
 }
 
+/// The folder of a bundle of the log, if its seal is the one that the log names.
+pub(crate) fn held_bundle(vault: &Vault, id: &BundleId) -> Result<Bundle, HeldError> {
+    let (folder, seal) = open_seal(vault, id)?;
+    Ok(Bundle { label: seal.predicate().label.clone(), folder, sealed: true })
+}
+
 /// A bundle of the log whose seal is the log's and whose descriptions are the seal's.
 pub(crate) struct Sealed {
     pub(crate) folder: Folder,
@@ -222,23 +231,25 @@ pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<
     Ok(Opened { folder, seal, keys, contents })
 }
 
-/// The files of a bundle of the log, as far as they describe it: those that were admitted or made.
-pub(crate) fn sealed(vault: &Vault, held: Held<'_>) -> Result<Sealed, HeldError> {
-    let path = vault.bundle_path(&held.bundle());
+fn open_seal(vault: &Vault, expected: &BundleId) -> Result<(Folder, Seal), HeldError> {
+    let path = vault.bundle_path(expected);
     let folder = match Folder::open(&path) {
-        Err(e) if e.source.kind() == ErrorKind::NotFound => {
-            return Err(HeldError::Gone { bundle: held.bundle(), path });
-        }
+        Err(e) if e.source.kind() == ErrorKind::NotFound => return Err(HeldError::Gone { bundle: *expected, path }),
         folder => folder?,
     };
     let limit = limits::SEAL_BYTES;
     let bytes = folder.read(SEAL_NAME, limit).map_err(|e| BundleError::opening(&folder, SEAL_NAME, e))?;
     let bytes = bytes.unwrap_or_default();
-    let (actual, expected) = (BundleId::of(&bytes), held.bundle());
-    if actual != expected {
-        return Err(HeldError::Altered { actual, expected });
+    let actual = BundleId::of(&bytes);
+    if actual != *expected {
+        return Err(HeldError::Altered { actual, expected: *expected });
     }
-    let seal = Seal::parse(&bytes).map_err(SealReadError::Seal)?;
+    Ok((folder, Seal::parse(&bytes).map_err(SealReadError::Seal)?))
+}
+
+/// The files of a bundle of the log, as far as they describe it: those that were admitted or made.
+pub(crate) fn sealed(vault: &Vault, held: Held<'_>) -> Result<Sealed, HeldError> {
+    let (folder, seal) = open_seal(vault, &held.bundle())?;
     expect_descriptions(&folder, &seal)?;
     Ok(Sealed { folder, seal })
 }

@@ -87,10 +87,12 @@
 //! # }
 //! ```
 
+pub mod approve;
 pub mod bundle;
 pub mod checkout;
 pub mod clock;
 pub mod error;
+pub mod explain;
 pub mod export;
 mod fs;
 mod held;
@@ -107,6 +109,7 @@ mod pool;
 mod random;
 pub mod rekey;
 pub mod repair;
+mod revoked;
 pub mod sign;
 pub mod trust;
 pub mod unlock;
@@ -117,4 +120,5 @@ mod wraps;
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};
+pub use revoked::{RevokedExporter, revoked_exporter};
 pub use wraps::WrapError;

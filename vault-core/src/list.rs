@@ -1,8 +1,8 @@
 //! What a vault holds and a medium carries.
 
 use crate::bundle::{
-    Bundle, BundleError, Claims, ContentsError, Entry as ContentsEntry, JudgeError, Judged, Purpose, SealReadError,
-    Signer, Wanted, judge, load, open_keys, unjudged,
+    ArtifactContents, Bundle, BundleError, Claims, ContentsError, Entry as ContentsEntry, JudgeError, Judged, Purpose,
+    SealReadError, Signer, Wanted, judge, load, open_keys, unjudged,
 };
 use crate::error::{Explain, explain};
 use crate::held::{self, HeldError};
@@ -80,8 +80,13 @@ pub fn show(vault: &Vault, artifact: &ArtifactRef, bundle: Option<&BundleId>) ->
         Held::Exported(e) => Listed::Exported(Box::new(e.clone())),
         Held::Imported(i) => Listed::Imported(Box::new(i.clone())),
     };
-    let shown = Shown { artifact: found.artifact, moved: found.moved, entries: entries(found.entries) };
-    Ok(ShownHeld { shown, head: opened.contents.head, listed })
+    Ok(ShownHeld { shown: shown(found), head: opened.contents.head, listed })
+}
+
+/// An artifact as a catalogue has it.
+pub(crate) fn shown(contents: ArtifactContents) -> Shown {
+    let ArtifactContents { artifact, moved, entries: of, .. } = contents;
+    Shown { artifact, moved, entries: entries(of) }
 }
 
 fn entries(entries: Vec<ContentsEntry>) -> Vec<Entry> {
@@ -128,6 +133,12 @@ pub struct Untrusted {
     pub hint: Option<String>,
 }
 
+impl From<&JudgeError> for Untrusted {
+    fn from(error: &JudgeError) -> Self {
+        Self { reason: error.to_string(), hint: error.hint() }
+    }
+}
+
 /// What a reader of a catalogue can say of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
@@ -168,22 +179,21 @@ pub fn describe(vault: Option<&Vault>, bundle: &Bundle) -> Result<OnMedium, Desc
         return Ok(OnMedium { label, public: None, trust, catalogue: None });
     }
     let Some(vault) = vault else {
-        let (sealed, seal) = unjudged(bundle)?;
+        let (sealed, seal) = unjudged(bundle, &[])?;
         let public = Some(Public { bundle: sealed.id, seal, signers: sealed.signers });
         return Ok(OnMedium { label, public, trust: Err(untrusted("trust was not judged")), catalogue: None });
     };
-    match judge(vault, bundle, Purpose::Look) {
+    match judge(vault, bundle, &[], Purpose::Look) {
         Ok(judged) => {
             let catalogue = read_catalogue(vault, bundle, &judged)?;
-            let Judged { sealed, seal, exporter, addressed, rule, admitted, .. } = judged;
+            let (trust, (sealed, seal)) = Trust::of(judged);
             let public = Some(Public { bundle: sealed.id, seal, signers: sealed.signers });
-            let admitted = admitted.is_some();
-            Ok(OnMedium { label, public, trust: Ok(Trust { exporter, addressed, rule, admitted }), catalogue })
+            Ok(OnMedium { label, public, trust: Ok(trust), catalogue })
         }
         Err(JudgeError::Seal(error)) => Err(error.into()),
         Err(error) => {
-            let (sealed, seal) = unjudged(bundle)?;
-            let trust = Err(Untrusted { reason: error.to_string(), hint: error.hint() });
+            let (sealed, seal) = unjudged(bundle, &[])?;
+            let trust = Err(Untrusted::from(&error));
             let public = Some(Public { bundle: sealed.id, seal, signers: sealed.signers });
             Ok(OnMedium { label, public, trust, catalogue: None })
         }
@@ -197,10 +207,7 @@ fn read_catalogue(vault: &Vault, bundle: &Bundle, judged: &Judged) -> Result<Opt
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
     match load(&bundle.folder, &judged.seal, identities, keys.as_ref(), claims, Wanted::Entries) {
         Ok(contents) => {
-            let artifacts = contents.artifacts.into_iter();
-            let artifacts = artifacts
-                .map(|a| Shown { artifact: a.artifact, moved: a.moved, entries: entries(a.entries) })
-                .collect();
+            let artifacts = contents.artifacts.into_iter().map(shown).collect();
             Ok(Some(Described { head: contents.head, member: keys.is_some(), artifacts }))
         }
         Err(ContentsError::Age { fault: AgeError::NotARecipient, .. }) => Ok(None),

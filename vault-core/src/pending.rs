@@ -1,7 +1,7 @@
 //! What waits in a vault: imports of which some volumes are still to come.
 
-use crate::bundle::{Bundle, JudgeError, Purpose, judge, volume_files};
-use crate::error::{Explain, FsError, explain};
+use crate::bundle::{Bundle, Purpose, judge, volume_files};
+use crate::error::{FsError, explain};
 use crate::fs::Folder;
 use crate::list::Untrusted;
 use crate::numbers::Numbers;
@@ -119,14 +119,10 @@ fn tell(vault: &Vault, bundle: BundleId) -> Result<PendingImport, PendingError> 
     let missing: Numbers = (0..predicate.stream.packs()).filter(|n| lacks(&BundleFile::Pack(*n))).collect();
     let is_missing = |v: &_| volume_files(&seal, v).any(|file| matches!(file, BundleFile::Pack(_)) && lacks(&file));
     let volumes = predicate.volumes.iter().filter(|v| is_missing(v)).map(|v| v.name.clone()).collect();
-    let trust = match judge(vault, &found, Purpose::Admit) {
+    let trust = match judge(vault, &found, &[], Purpose::Admit) {
         Ok(judged) => Ok((judged.exporter, judged.addressed.tent)),
-        Err(error) => Err(untrusted(&error)),
+        Err(error) => Err(Untrusted::from(&error)),
     };
     let (label, size, packs) = (predicate.label.clone(), seal.total_size(), predicate.stream.packs());
     Ok(PendingImport { bundle, held, sealed: Some(PendingSeal { label, size, packs, missing, volumes, trust }) })
-}
-
-fn untrusted(error: &JudgeError) -> Untrusted {
-    Untrusted { reason: error.to_string(), hint: error.hint() }
 }

@@ -3,13 +3,13 @@
 use super::threads;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, printable};
 use crate::ui::Ui;
 use gapvault_core::checkout::{CheckedOut, CheckoutOptions, checkout};
-use gapvault_core::find_bundle;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::ArtifactRef;
 use gapvault_core::vault::Access;
+use gapvault_core::{RevokedExporter, find_bundle, revoked_exporter};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -40,6 +40,9 @@ struct Told {
     bundle: BundleId,
     files: u64,
     bytes: u64,
+    /// If the policy has revoked its exporter's key since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exporter_revoked: Option<RevokedExporter>,
 }
 
 pub(crate) fn run(args: &CheckoutArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
@@ -49,11 +52,19 @@ pub(crate) fn run(args: &CheckoutArgs, global: &Global, ui: &Ui) -> Result<(), F
     let options = CheckoutOptions { threads: threads(*asked) };
     let checked_out = checkout(&mut vault, name, bundle.as_ref(), destination, options, ui.observer())?;
     let CheckedOut { bundle, files, bytes: size } = checked_out;
-    let human = format!(
+    let mut human = format!(
         "checked out {name} to {}: {}, {}, all verified\n",
         destination.display(),
         count(files, "file"),
         bytes(size)
     );
-    ui.result(&Told { artifact: name.clone(), destination: destination.clone(), bundle, files, bytes: size }, &human)
+    let exporter_revoked = revoked_exporter(&vault, &bundle);
+    if let Some(RevokedExporter { person, key, reason }) = &exporter_revoked {
+        let reason = reason.as_ref().map_or_else(String::new, |reason| format!(" ({})", printable(reason)));
+        human.push_str(&format!(
+            "  note     the key {key} of its exporter {person} was revoked since it came in{reason}\n"
+        ));
+    }
+    let (artifact, destination) = (name.clone(), destination.clone());
+    ui.result(&Told { artifact, destination, bundle, files, bytes: size, exporter_revoked }, &human)
 }

@@ -4,11 +4,13 @@ use super::brought::{ToldMedium, ToldMended, mended_lines, note_lines, slow_line
 use super::medium::{Became, MediaArgs};
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, printable};
 use crate::ui::Ui;
 use gapvault_core::formats::custody::Imported;
 use gapvault_core::formats::names::VolumeName;
-use gapvault_core::import::{ImportError, Outcome, import};
+use gapvault_core::formats::time::Time;
+use gapvault_core::import::{Anew, ImportError, Outcome, RefusedBefore, import};
+use gapvault_core::list::Untrusted;
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
@@ -35,6 +37,11 @@ enum Told {
     Imported {
         already: bool,
         imported: Box<Imported>,
+        /// Of what was there already: what the policy in force says of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        judged_anew: Option<ToldAnew>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refused_before: Option<ToldRefused>,
         mended: Vec<ToldMended>,
         media: Vec<ToldMedium>,
     },
@@ -50,6 +57,20 @@ enum Told {
     },
 }
 
+#[derive(Serialize)]
+struct ToldAnew {
+    epoch: u64,
+    admits: bool,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ToldRefused {
+    time: Time,
+    epoch: u64,
+    reason: String,
+}
+
 pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
     args.media.each(ui, |set| {
@@ -58,10 +79,18 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Fai
             Err(error) => return came_to_nothing(error),
         };
         let human = human(&outcome);
-        let Outcome { imported, already, mended, media, .. } = outcome;
+        let Outcome { imported, already, mended, media, anew, refused_before, .. } = outcome;
+        let judged_anew = anew.map(|Anew { epoch, refusal }| ToldAnew {
+            epoch,
+            admits: refusal.is_none(),
+            reason: refusal.map(|refusal| refusal.reason),
+        });
+        let refused_before =
+            refused_before.map(|RefusedBefore { time, epoch, reason }| ToldRefused { time, epoch, reason });
         let mended = mended.into_iter().map(ToldMended::from).collect();
         let media = media.into_iter().map(ToldMedium::from).collect();
-        Ok(Became::good(Told::Imported { already, imported: Box::new(imported), mended, media }, human))
+        let imported = Box::new(imported);
+        Ok(Became::good(Told::Imported { already, imported, judged_anew, refused_before, mended, media }, human))
     })
 }
 
@@ -81,9 +110,22 @@ fn came_to_nothing(error: ImportError) -> Result<Became<Told>, Failure> {
 }
 
 fn human(outcome: &Outcome) -> String {
-    let Outcome { imported, already, mended, media, notes } = outcome;
+    let Outcome { imported, already, mended, media, notes, anew, refused_before } = outcome;
     if *already {
-        return format!("bundle {} is in this vault already: nothing was done\n", imported.bundle);
+        let mut out = format!("bundle {} is in this vault already: nothing was done\n", imported.bundle);
+        if let Some(Anew { epoch, refusal }) = anew {
+            let by = imported.epoch;
+            // Writing to a String can't fail.
+            let _ = match refusal {
+                None => writeln!(out, "  admitted by epoch {by}, judged anew by epoch {epoch}: still admitted"),
+                Some(Untrusted { reason, .. }) => writeln!(
+                    out,
+                    "  admitted by epoch {by}, judged anew by epoch {epoch}: would be refused now: {}",
+                    printable(reason)
+                ),
+            };
+        }
+        return out;
     }
     let mut out = String::new();
     for moved in &imported.artifacts {
@@ -100,6 +142,12 @@ fn human(outcome: &Outcome) -> String {
     let _ = writeln!(out, "  bundle   {}", imported.bundle);
     let _ = writeln!(out, "  signed   by {} (site {})", imported.exporter, imported.from);
     let _ = writeln!(out, "  rule     {} (policy epoch {})", imported.rule, imported.epoch);
+    for approval in &imported.approved {
+        let _ = writeln!(out, "  approved by {}", approval.person);
+    }
+    if let Some(RefusedBefore { time, epoch, reason }) = refused_before {
+        let _ = writeln!(out, "  note     it was refused at {time} under epoch {epoch}: {}", printable(reason));
+    }
     out.push_str(&mended_lines(mended));
     out.push_str(&note_lines(notes));
     out.push_str(&slow_line(media));

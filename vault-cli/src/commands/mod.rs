@@ -1,8 +1,10 @@
 //! One file a command: its arguments, and `run`.
 
+pub(crate) mod approve;
 pub(crate) mod card;
 pub(crate) mod checkout;
 pub(crate) mod completions;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
@@ -44,6 +46,8 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Revoke(args) => revoke::run(&args, &global, ui),
         Command::Media(args) => media::run(&args, ui),
         Command::Export(args) => export::run(*args, &global, ui),
+        Command::Approve(args) => approve::run(&args, &global, ui),
+        Command::Explain(args) => explain::run(&args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Import(args) => import::run(&args, &global, ui),
         Command::Pending(args) => pending::run(&args, &global, ui),

@@ -3,14 +3,13 @@
 use super::files::{BundleError, all_names, check_listing, digest_of};
 use super::find::Bundle;
 use super::judge::Judged;
-use super::seal::SealedBundle;
+use super::seal::{Copies, SealedBundle, signature_files};
 use super::set::{Placed, Set};
 use super::supersede::{are_one_bundle, is_later};
 use crate::error::{Explain, Kind, explain};
 use crate::fs::OpenError;
 use crate::numbers::tell_volumes;
 use gapvault_formats::ids::BundleId;
-use gapvault_formats::limits;
 use gapvault_formats::names::{Label, VolumeName};
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal, Subject};
 use std::collections::BTreeSet;
@@ -149,11 +148,12 @@ pub(crate) struct Chosen<'s, J> {
 }
 
 /// Judges each distinct seal of a set once, takes the latest, and looks through all folders by it. `waiting` are the
-/// vault's own seals of that label: one of them counts where the media have none.
+/// vault's own seals of that label: one of them counts where the media have none. `judge` is given the other folders of
+/// the set that have the same seal: approvals may stand beside any of them.
 pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
     set: &'s Set,
     waiting: &[Bundle],
-    mut judge: impl FnMut(&Bundle) -> Result<J, E>,
+    mut judge: impl FnMut(&Bundle, Copies<'_>) -> Result<J, E>,
 ) -> Result<Chosen<'s, J>, E> {
     let mut seals: Vec<J> = Vec::new();
     // By folder, the seal that stands in it.
@@ -161,13 +161,17 @@ pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
     let (mut notes, mut first_fault) = (Vec::new(), None);
     let on_media = set.folders.iter().map(|placed| &placed.bundle);
     let mut brought = 0;
-    for (bundle, on_medium) in on_media.map(|b| (b, true)).chain(waiting.iter().map(|b| (b, false))) {
-        let stored = bundle.sealed.then(|| bundle.folder.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten()).flatten();
-        let known = stored.and_then(|bytes| seals.iter().position(|s| s.sealed().bytes == bytes));
+    let candidates: Vec<_> = on_media.map(|b| (b, true)).chain(waiting.iter().map(|b| (b, false))).collect();
+    let ids: Vec<_> = candidates.iter().map(|(bundle, _)| bundle.seal_id()).collect();
+    for (at, (bundle, on_medium)) in candidates.iter().copied().enumerate() {
+        let id = ids[at];
+        let known = id.and_then(|id| seals.iter().position(|s| s.sealed().id == id));
+        let is_copy = |n: &usize| *n != at && id.is_some() && ids[*n] == id;
+        let copies = (0..candidates.len()).filter(is_copy).map(|n| &candidates[n].0.folder);
         own.push(match known {
             Some(known) => Some(known),
             None if !bundle.sealed => None,
-            None => match judge(bundle) {
+            None => match judge(bundle, &copies.collect::<Vec<_>>()) {
                 // What waits is another matter, if it is not of what the media have: its label proves nothing.
                 Ok(judged) if !on_medium && brought > 0 && !are_one_bundle(judged.seal(), seals[0].seal()) => None,
                 Err(_) if !on_medium && brought > 0 => None,
@@ -201,7 +205,9 @@ pub(crate) fn choose<'s, J: Sealed, E: Explain + From<SetError>>(
         }
     }
     let judged = &seals[latest];
-    let names = all_names(judged.seal(), judged.sealed());
+    let mut names = all_names(judged.seal(), judged.sealed());
+    // A signature that does not fit counts for nothing, and is no extra where another copy of the seal is good.
+    names.extend(set.folders.iter().flat_map(|placed| signature_files(&placed.bundle.folder).unwrap_or_default()));
     let mut folders = Vec::new();
     for (placed, own) in set.folders.iter().zip(own) {
         let others: Vec<&J> = match own {

@@ -2,6 +2,8 @@
 
 use crate::error::{FsError, explain};
 use crate::fs::{Folder, OpenError};
+use gapvault_formats::ids::BundleId;
+use gapvault_formats::limits;
 use gapvault_formats::names::Label;
 use gapvault_formats::seal::SEAL_NAME;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,14 @@ impl Bundle {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.sealed
+    }
+
+    /// The digest of its seal, if one can be read there.
+    #[must_use]
+    pub fn seal_id(&self) -> Option<BundleId> {
+        let read = || self.folder.read(SEAL_NAME, limits::SEAL_BYTES).ok().flatten();
+        let bytes = self.sealed.then(read).flatten();
+        bytes.map(|bytes| BundleId::of(&bytes))
     }
 }
 

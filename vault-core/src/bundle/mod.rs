@@ -17,13 +17,13 @@ mod witness;
 
 pub(crate) use choose::{Chosen, Listed, Sealed, choose, tell_claimed};
 pub(crate) use contents::{
-    ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, catalogue_of, copy_catalogue, load, open_keys, opens_index,
-    with_any,
+    ArtifactContents, ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, catalogue_of, copy_catalogue, load,
+    open_keys, opens_index, with_any,
 };
 pub(crate) use deliver::weight;
 pub(crate) use fetch::{Fetched, Nowhere, Shelf, announce, fetch, read_from};
 pub(crate) use files::{check_header, digest_of};
-pub(crate) use judge::{Judged, Purpose, judge, unjudged};
+pub(crate) use judge::{Heard, Judged, asked, hear, join, judge, may_approve, shows, unjudged};
 pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_lack, tell_unmended};
 pub(crate) use room::check_room;
 pub(crate) use volumes::{Homes, Whereabouts, regenerate_sums, volume_files};
@@ -35,9 +35,13 @@ pub use contents::ContentsError;
 pub use fetch::{Fault, Pace};
 pub use files::BundleError;
 pub use find::{Bundle, FindError, find};
-pub use judge::{Addressed, JudgeError};
+pub use judge::{
+    Addressed, Case, Check, Decision, Earlier, Grounds, JudgeError, Purpose, Rule, Shortfall, Tally, Times, Uncounted,
+    Unmet, decide, known_signer,
+};
 pub use mend::{Damage, Mended, Unmended};
 pub use room::RoomError;
-pub use seal::{SealReadError, SealedBundle, Signer};
+pub(crate) use seal::{Copies, signature_files, signature_name};
+pub use seal::{SealReadError, SealedBundle, Signer, Unfit};
 pub(crate) use set::Placed;
 pub use set::{Set, gather};

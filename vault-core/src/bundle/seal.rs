@@ -6,7 +6,7 @@ use crate::fs::Folder;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
 use gapvault_formats::limits;
 use gapvault_formats::seal::{SEAL_NAME, Seal, SealError};
-use gapvault_formats::sshsig::{Namespace, PublicKey, Signature, SshError};
+use gapvault_formats::sshsig::{Namespace, PublicKey, Shown, Signature, SshError};
 use std::collections::BTreeMap;
 
 /// A signature beside a seal that fits its bytes.
@@ -16,6 +16,17 @@ pub struct Signer {
     pub key: PublicKey,
     /// What it was made for.
     pub namespace: Namespace,
+    /// What it shows of whoever made it.
+    pub shown: Shown,
+}
+
+/// A signature file beside another copy of the seal that does not fit it. It counts for nothing and does no harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its name.
+    pub file: String,
+    /// What is wrong with it.
+    pub fault: SshError,
 }
 
 /// A seal's stored bytes and the signatures that fit them. Nothing in it is trusted yet.
@@ -26,6 +37,8 @@ pub struct SealedBundle {
     pub(crate) signers: Vec<Signer>,
     /// The signature files, by name.
     pub(crate) signatures: BTreeMap<String, Vec<u8>>,
+    /// Those beside copies of the seal that fit nothing.
+    pub(crate) unfit: Vec<Unfit>,
 }
 
 /// What can be wrong with a seal and its signatures.
@@ -68,35 +81,70 @@ crate::error::explain!(SealReadError, pass: [Bundle], {
 /// Reads the seal's bytes and its signatures, and verifies each of them over those bytes.
 pub(crate) fn read(folder: &Folder) -> Result<SealedBundle, SealReadError> {
     let bytes = read_small(folder, SEAL_NAME, limits::SEAL_BYTES)?;
-    let mut signers = Vec::new();
-    let mut signatures = BTreeMap::new();
-    let most = limits::SIGNATURES + limits::VOLUMES + 16;
-    for (name, _) in folder.entries(most).map_err(BundleError::Fs)?.ok_or(SealReadError::TooMany)? {
-        let Some(fingerprint) = name.strip_prefix("seal.json.").and_then(|n| n.strip_suffix(".sig")) else { continue };
-        if signatures.len() == limits::SIGNATURES {
-            return Err(SealReadError::TooMany);
-        }
+    let (signers, signatures) = (Vec::new(), BTreeMap::new());
+    let mut sealed = SealedBundle { id: BundleId::of(&bytes), bytes, signers, signatures, unfit: Vec::new() };
+    for (name, of) in signature_names(folder)? {
         let armoured = read_small(folder, &name, limits::SIGNATURE_BYTES)?;
-        let signer = verify(&armoured, fingerprint, &bytes);
-        signers.push(signer.map_err(|fault| SealReadError::Signature { file: name.clone(), fault })?);
-        signatures.insert(name, armoured);
+        let signer = verify(&armoured, of, &sealed.bytes);
+        let signer = signer.map_err(|fault| SealReadError::Signature { file: name.clone(), fault })?;
+        sealed.add(name, armoured, signer)?;
     }
-    Ok(SealedBundle { id: BundleId::of(&bytes), bytes, signers, signatures })
+    Ok(sealed)
 }
 
-fn verify(armoured: &[u8], fingerprint: &str, seal: &[u8]) -> Result<Signer, SshError> {
+/// The other folders in which a seal stands.
+pub(crate) type Copies<'a> = &'a [&'a Folder];
+
+/// What the name of a signature file says: whose it is, and what for.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    /// `None` if the name has no fingerprint.
+    key: Option<KeyFingerprint>,
+    namespace: Namespace,
+}
+
+/// The name of the file with a signature over a seal.
+pub(crate) fn signature_name(key: &KeyFingerprint, namespace: Namespace) -> String {
+    match namespace {
+        Namespace::Approve => format!("{SEAL_NAME}.{key}.approve.sig"),
+        _ => format!("{SEAL_NAME}.{key}.sig"),
+    }
+}
+
+/// The names of the signature files in a folder, and what they say.
+fn signature_names(folder: &Folder) -> Result<Vec<(String, Named)>, SealReadError> {
+    let most = limits::SIGNATURES + limits::VOLUMES + 16;
+    let mut found = Vec::new();
+    for (name, _) in folder.entries(most).map_err(BundleError::Fs)?.ok_or(SealReadError::TooMany)? {
+        let Some(of) = name.strip_prefix("seal.json.").and_then(|n| n.strip_suffix(".sig")) else { continue };
+        // SPEC 4.2: the name says what a signature is for, so that one key may both seal and approve.
+        let (key, namespace) = match of.strip_suffix(".approve") {
+            Some(key) => (key, Namespace::Approve),
+            None => (of, Namespace::Seal),
+        };
+        let named = Named { key: key.parse().ok(), namespace };
+        if found.len() == limits::SIGNATURES {
+            return Err(SealReadError::TooMany);
+        }
+        found.push((name, named));
+    }
+    Ok(found)
+}
+
+/// The names of the files in a folder that are called as signatures of some key are.
+pub(crate) fn signature_files(folder: &Folder) -> Result<Vec<String>, SealReadError> {
+    let names = signature_names(folder)?.into_iter();
+    Ok(names.filter(|(_, named)| named.key.is_some()).map(|(name, _)| name).collect())
+}
+
+fn verify(armoured: &[u8], named: Named, seal: &[u8]) -> Result<Signer, SshError> {
     let signature = Signature::parse(armoured)?;
-    let key = signature.key();
-    if fingerprint.parse::<KeyFingerprint>().ok() != Some(key.fingerprint()) {
+    let (key, namespace) = (signature.key(), named.namespace);
+    if named.key != Some(key.fingerprint()) {
         return Err(SshError::OtherKey);
     }
-    // SPEC 4.2: only these two stand beside a seal; a signature of any other namespace is refused.
-    let namespace = match signature.namespace() {
-        n if n == Namespace::Approve.as_str() => Namespace::Approve,
-        _ => Namespace::Seal,
-    };
     signature.verify(key, namespace, seal)?;
-    Ok(Signer { key: key.clone(), namespace })
+    Ok(Signer { key: key.clone(), namespace, shown: signature.shown() })
 }
 
 impl SealedBundle {
@@ -112,6 +160,39 @@ impl SealedBundle {
         &self.signers
     }
 
+    /// The files that stand beside copies of the seal as signatures and are none of it.
+    #[must_use]
+    pub fn unfit(&self) -> &[Unfit] {
+        &self.unfit
+    }
+
+    fn add(&mut self, name: String, armoured: Vec<u8>, signer: Signer) -> Result<(), SealReadError> {
+        if self.signatures.len() == limits::SIGNATURES {
+            return Err(SealReadError::TooMany);
+        }
+        self.signers.push(signer);
+        self.signatures.insert(name, armoured);
+        Ok(())
+    }
+
+    /// Adds the signatures that stand beside another copy of the same seal. One that can't be read or does not fit is no
+    /// fault of this copy: it is noted.
+    pub(crate) fn add_from(&mut self, copy: &Folder) -> Result<(), SealReadError> {
+        for (name, of) in signature_names(copy).unwrap_or_default() {
+            if self.signatures.contains_key(&name) {
+                continue;
+            }
+            let read = copy.read(&name, limits::SIGNATURE_BYTES);
+            let armoured = read.ok().flatten().unwrap_or_default();
+            match verify(&armoured, of, &self.bytes) {
+                Ok(signer) => self.add(name, armoured, signer)?,
+                Err(_) if self.unfit.len() == limits::SIGNATURES => {}
+                Err(fault) => self.unfit.push(Unfit { file: name, fault }),
+            }
+        }
+        Ok(())
+    }
+
     /// Parses the seal. The caller has made sure that somebody it knows signed these bytes, or says that nobody judged.
     pub(crate) fn parse(&self, bundle: &Bundle) -> Result<Seal, SealReadError> {
         let seal = Seal::parse(&self.bytes)?;
@@ -120,10 +201,5 @@ impl SealedBundle {
             return Err(SealReadError::Label { actual: actual.to_string(), expected: expected.to_string() });
         }
         Ok(seal)
-    }
-
-    /// Whether `key` made a signature that seals, rather than approves.
-    pub(crate) fn sealed_by(&self, key: &PublicKey) -> bool {
-        self.signers.iter().any(|s| s.key == *key && s.namespace == Namespace::Seal)
     }
 }

@@ -314,6 +314,14 @@ pub enum ExportError {
         /// What was asked for.
         seconds: i64,
     },
+    /// A longer validity than the tent allows.
+    #[error("bundles of tent {tent} are valid for at most {days} days")]
+    ValidForTooLong {
+        /// The tent.
+        tent: TentName,
+        /// The most, in days.
+        days: u32,
+    },
     /// More packs than a bundle has.
     #[error("{bytes} bytes don't fit into {} packs of {pack_size} bytes", limits::PACKS)]
     TooLarge {
@@ -415,6 +423,7 @@ explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Probe, Held,
     Self::Obstructed { .. } => (Damaged, Some("somebody prepared this medium by another way than gapvault: use another")),
     Self::PackSize { .. } => (Usage, Some("a multiple of 64K, from 64K to 1G")),
     Self::Validity { .. } => (Usage, None),
+    Self::ValidForTooLong { .. } => (Refused, Some("give a shorter time with `--valid-for`, like 7d")),
     Self::TooLarge { .. } => (Usage, Some("use larger packs")),
     Self::ReadBack { .. } => (Medium, Some("this medium does not keep what is written to it (worn out, or smaller than it says): use another")),
     Self::Memory { .. } => (Usage, Some("use smaller packs (`--pack-size`), or give it more")),

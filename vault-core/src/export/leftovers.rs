@@ -4,9 +4,10 @@ use super::again::stored_seal;
 use super::describe::describe_on;
 use super::target::{Target, bundle_path};
 use super::{ExportError, journal, resume};
-use crate::bundle::digest_of;
+use crate::bundle::{digest_of, signature_files};
 use crate::error::FsError;
 use crate::fs::{Folder, remove_tree};
+use crate::held::HeldError;
 use crate::vault::{Held, Vault};
 use gapvault_formats::custody::{Event, Exported};
 use gapvault_formats::ids::BundleId;
@@ -106,9 +107,11 @@ pub(super) fn complete(vault: &Vault, bundle: &BundleId, mut target: Target) -> 
     let key = exported.key.fingerprint();
     let suite = stored_seal(vault, bundle)?.predicate().suite;
     describe_on(&mut target, &copy, &recover::text(&exported.label, &key, suite))?;
-    let name = format!("{SEAL_NAME}.{key}.sig");
     let read = |name: &str| std::fs::read(copy.join(name)).map_err(FsError::at("can't read", &copy.join(name)));
-    target.signature(&name, &read(&name)?)?;
+    // The exporter's, and approvals that were given since.
+    for name in signature_files(&Folder::open(&copy)?).map_err(HeldError::from)? {
+        target.signature(&name, &read(&name)?)?;
+    }
     target.seal(&read(SEAL_NAME)?)
 }
 

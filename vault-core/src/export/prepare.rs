@@ -16,8 +16,8 @@ use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::agefile::Suite;
 use gapvault_formats::catalogue::{Role, Totals};
-use gapvault_formats::names::{Label, TentName, VolumeName};
-use gapvault_formats::policy::Policy;
+use gapvault_formats::names::{Label, SiteName, TentName, VolumeName};
+use gapvault_formats::policy::{Policy, Tent};
 use gapvault_formats::{limits, padding};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -309,8 +309,10 @@ fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> 
     let (policy, name) = (vault.policy(), &request.tent);
     let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
     let exporter = Exporter::find(vault, signer, tent)?;
-    let sites: Vec<_> = tent.members.iter().chain(&tent.auditors).collect();
-    if sites.iter().all(|site| **site == vault.card().site) {
+    check_validity(tent, request.valid_for)?;
+    let own = &vault.card().site;
+    let sites: Vec<_> = tent.members.iter().chain(&tent.auditors).filter(|site| may_go_to(tent, own, site)).collect();
+    if sites.iter().all(|site| *site == own) {
         return Err(ExportError::NoDestination { tent: name.clone() });
     }
     if sites.len() > limits::DESTINATIONS {
@@ -326,6 +328,21 @@ fn check_policy(vault: &Vault, request: &ExportRequest, signer: &dyn Signer) -> 
         }
     }
     Ok((exporter, suite))
+}
+
+/// Whether bundles of the tent may be for a site; this one always keeps what it exports readable for itself.
+pub(super) fn may_go_to(tent: &Tent, own: &SiteName, site: &SiteName) -> bool {
+    site == own || tent.destinations.as_ref().is_none_or(|allowed| allowed.contains(site))
+}
+
+/// Whether the tent allows bundles to be valid for this many seconds.
+fn check_validity(tent: &Tent, seconds: i64) -> Result<(), ExportError> {
+    match tent.valid_days {
+        Some(days) if seconds > i64::from(days) * 86_400 => {
+            Err(ExportError::ValidForTooLong { tent: tent.name.clone(), days })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {

@@ -5,7 +5,7 @@ use super::done::VolumeDone;
 use super::journal::{self, Begin, Finished, Journal, Kept};
 use super::leftovers::{abandon, clear, exported_as};
 use super::pipeline::{self, Before};
-use super::prepare::Prepared;
+use super::prepare::{Prepared, may_go_to};
 use super::regenerate::Remake;
 use super::resume::Unfinished;
 use super::slots::{Changer, Terms, another};
@@ -81,9 +81,11 @@ impl Prepared<'_> {
         let seconds = self.request.valid_for;
         let expires = created.plus(seconds).filter(|_| seconds > 0).ok_or(ExportError::Validity { seconds })?;
         let tent = policy.tent(&self.request.tent);
+        let own = &vault.card().site;
+        let may = |site: &Site| tent.is_some_and(|tent| may_go_to(tent, own, &site.name));
         let suite = self.same.suite;
         let of_role = |names: &[_], role| -> Vec<(&Site, Role)> {
-            policy.sites.iter().filter(|s| names.contains(&s.name)).map(|s| (s, role)).collect()
+            policy.sites.iter().filter(|s| names.contains(&s.name) && may(s)).map(|s| (s, role)).collect()
         };
         let sites = tent.map_or_else(Vec::new, |tent| {
             [of_role(&tent.members, Role::Member), of_role(&tent.auditors, Role::Auditor)].concat()

@@ -22,7 +22,11 @@ impl Durable {
     pub(crate) fn create(path: &Path, mode: u32) -> Result<Self, FsError> {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
-        let part = PathBuf::from(part);
+        Self::create_as(PathBuf::from(part), path, mode)
+    }
+
+    /// Begins `path` under another name, which must be on the same file system.
+    fn create_as(part: PathBuf, path: &Path, mode: u32) -> Result<Self, FsError> {
         match fs::remove_file(&part) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(FsError::at("can't replace", &part)(e)),
             _ => {}
@@ -74,6 +78,14 @@ impl Drop for Durable {
 /// Writes a file and its name durably, replacing what stood there.
 pub(crate) fn write_replacing(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
     let mut file = Durable::create(path, mode)?;
+    file.write_all(bytes).map_err(FsError::at("can't write", path))?;
+    file.commit()?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
+/// The same by way of another name: what is left of it when this is killed stands there.
+pub(crate) fn write_by_way_of(part: PathBuf, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
+    let mut file = Durable::create_as(part, path, mode)?;
     file.write_all(bytes).map_err(FsError::at("can't write", path))?;
     file.commit()?;
     sync_folder(path.parent().unwrap_or(path))

@@ -42,7 +42,7 @@ pub(super) fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Resul
         exporter: judged.exporter.clone(),
         key: judged.key().clone(),
         from: contents.head.site,
-        approved: Vec::new(),
+        approved: judged.approved.clone(),
         epoch: judged.epoch,
         rule: judged.rule.clone(),
         artifacts: contents.artifacts.into_iter().map(|a| a.moved).collect(),

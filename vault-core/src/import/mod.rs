@@ -8,19 +8,19 @@ mod staging;
 pub use error::{ImportError, Spoiled, Waiting};
 
 use crate::bundle::{
-    Chosen, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, mend, open_keys,
+    Chosen, Copies, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, mend, open_keys,
     regenerate_sums,
 };
-use crate::error::FsError;
-use crate::fs::{Folder, OpenError};
+use crate::error::{Explain, FsError, Kind};
+use crate::fs::Folder;
+use crate::list::Untrusted;
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
 use crate::vault::Vault;
 use crate::wraps::{self, Own, Role, Source, Wrapping};
 use gapvault_formats::custody::{self, Imported};
 use gapvault_formats::ids::BundleId;
-use gapvault_formats::limits;
-use gapvault_formats::seal::SEAL_NAME;
+use gapvault_formats::time::Time;
 use staging::Staging;
 
 /// What an import came to.
@@ -36,24 +36,54 @@ pub struct Outcome {
     pub media: Vec<Pace>,
     /// What was found beside.
     pub notes: Vec<Note>,
+    /// What the policy now in force says of a bundle that was there already.
+    pub anew: Option<Anew>,
+    /// That it was refused before it was admitted.
+    pub refused_before: Option<RefusedBefore>,
+}
+
+/// A bundle that was admitted, judged once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anew {
+    /// The epoch that judges.
+    pub epoch: u64,
+    /// Why it would be refused now; `None` if it would be admitted again.
+    pub refusal: Option<Untrusted>,
+}
+
+/// The last refusal of a bundle, by the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedBefore {
+    /// When.
+    pub time: Time,
+    /// The epoch of the policy that refused it.
+    pub epoch: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// Imports a bundle into `vault` from the media that are in, or says that it is there.
 ///
+/// What the log admitted stays admitted: brought again, it is judged anew by the policy in force, and nothing more.
 /// What does not suffice for a bundle waits in the vault, every file checked, until other media bring the rest; it counts
 /// as nothing until then. When this is killed or a medium dies, files that were copied whole wait in the same way. A
 /// bundle that is refused leaves nothing but a log entry.
 pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<Outcome, ImportError> {
     let waiting = waiting(vault, set.label());
-    let chosen = choose(set, &waiting, |bundle| Ok::<_, ImportError>(judge(vault, bundle, Purpose::Admit)?));
-    let chosen = match chosen {
+    let judge = |bundle: &_, copies: Copies<'_>| Ok::<_, ImportError>(judge(vault, bundle, copies, Purpose::Admit)?);
+    let chosen = match choose(set, &waiting, judge) {
         Ok(chosen) => chosen,
-        Err(error) => return Err(refuse(vault, any_seal(set), error)?),
+        Err(error) => match (held_as(vault, set), &error) {
+            (Some(imported), ImportError::Judge(refusal)) if refusal.kind() == Kind::Refused => {
+                return Ok(Outcome::already(vault, imported, Vec::new(), Some(Untrusted::from(refusal))));
+            }
+            _ => return Err(refuse(vault, any_seal(set), error)?),
+        },
     };
-    let Judged { sealed, admitted, .. } = &chosen.judged;
+    let Judged { sealed, admitted, anew, .. } = &chosen.judged;
     let (id, notes) = (sealed.id, chosen.notes.clone());
     if let Some(imported) = admitted.and_then(|admitted| imported(vault, &admitted)) {
-        return Ok(Outcome { imported, already: true, mended: Vec::new(), media: Vec::new(), notes });
+        return Ok(Outcome::already(vault, imported, notes, anew.as_ref().map(Untrusted::from)));
     }
     // One that another seal took the place of is still this vault's own.
     if vault.log().iter().any(|entry| matches!(&entry.event, custody::Event::Exported(made) if made.bundle == id)) {
@@ -65,7 +95,8 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
             let notes = [notes, died].concat();
             incoming.place(&id)?;
             vault.record(custody::Event::Imported(Box::new(imported.clone())))?;
-            Ok(Outcome { imported, already: false, mended, media, notes })
+            let refused_before = refused_before(vault, &id);
+            Ok(Outcome { imported, already: false, mended, media, notes, anew: None, refused_before })
         }
         Err(error) => {
             // What waited before is good, whatever came now.
@@ -75,6 +106,31 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
             Err(refuse(vault, Some(id), error)?)
         }
     }
+}
+
+impl Outcome {
+    /// What is there already.
+    fn already(vault: &Vault, imported: Imported, notes: Vec<Note>, refusal: Option<Untrusted>) -> Self {
+        let anew = Some(Anew { epoch: vault.policy().epoch, refusal });
+        let (mended, media, refused_before) = (Vec::new(), Vec::new(), None);
+        Self { imported, already: true, mended, media, notes, anew, refused_before }
+    }
+}
+
+/// What the log admitted, if that is all that the media have of this label.
+fn held_as(vault: &Vault, set: &Set) -> Option<Imported> {
+    let mut sealed = set.folders.iter().map(|placed| &placed.bundle).filter(|bundle| bundle.is_sealed());
+    let first = sealed.next()?.seal_id()?;
+    if sealed.all(|bundle| bundle.seal_id() == Some(first)) { imported(vault, &first) } else { None }
+}
+
+fn refused_before(vault: &Vault, id: &BundleId) -> Option<RefusedBefore> {
+    vault.log().iter().rev().find_map(|entry| match &entry.event {
+        custody::Event::Refused { bundle, reason, epoch } if bundle == id => {
+            Some(RefusedBefore { time: entry.time, epoch: *epoch, reason: reason.clone() })
+        }
+        _ => None,
+    })
 }
 
 fn imported(vault: &Vault, id: &BundleId) -> Option<Imported> {
@@ -96,8 +152,7 @@ fn refuse(vault: &mut Vault, bundle: Option<BundleId>, error: ImportError) -> Re
 
 /// The digest of a seal that could not be judged, for the log.
 fn any_seal(set: &Set) -> Option<BundleId> {
-    let read = |folder: &Folder| -> Result<_, OpenError> { folder.read(SEAL_NAME, limits::SEAL_BYTES) };
-    set.folders.iter().find_map(|placed| Some(BundleId::of(&read(&placed.bundle.folder).ok()??)))
+    set.folders.iter().find_map(|placed| placed.bundle.seal_id())
 }
 
 /// Seals what is needed to open the bundle anew for this vault and its auditors. It counts with the log's entry.

@@ -6,8 +6,8 @@ mod target;
 pub use error::RepairError;
 
 use crate::bundle::{
-    Chosen, Damage, Fault, Homes, Mended, Note, Pace, Purpose, Sealed, Set, Store, announce, choose, fetch, judge,
-    mend, regenerate_sums, unjudged, weight,
+    Chosen, Copies, Damage, Fault, Homes, Mended, Note, Pace, Purpose, Sealed, Set, Store, announce, choose, fetch,
+    judge, mend, regenerate_sums, unjudged, weight,
 };
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
@@ -45,10 +45,14 @@ pub fn repair(
 ) -> Result<Outcome, RepairError> {
     match vault {
         Some(vault) => {
-            let judge = |bundle: &_| Ok::<_, RepairError>(judge(vault, bundle, Purpose::Look)?);
+            let judge =
+                |bundle: &_, copies: Copies<'_>| Ok::<_, RepairError>(judge(vault, bundle, copies, Purpose::Look)?);
             rewrite(&choose(set, &waiting(vault, set.label()), judge)?, to, observer)
         }
-        None => rewrite(&choose(set, &[], |bundle| Ok::<_, RepairError>(unjudged(bundle)?))?, to, observer),
+        None => {
+            let unjudged = |bundle: &_, copies: Copies<'_>| Ok::<_, RepairError>(unjudged(bundle, copies)?);
+            rewrite(&choose(set, &[], unjudged)?, to, observer)
+        }
     }
 }
 

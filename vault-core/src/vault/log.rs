@@ -84,7 +84,8 @@ impl Log {
         Ok(LogHead::from_checkpoint(&checkpoint, &self.key)?)
     }
 
-    /// Appends an entry, durably, then commits it with the checkpoint.
+    /// Appends an entry, durably, then commits it with the checkpoint. A clock that went back since the entry before is
+    /// an entry of its own, before it.
     pub(super) fn append(&mut self, time: Time, event: Event, key: &SigningKey) -> Result<(), VaultError> {
         let path = self.folder.join("entries.jsonl");
         let file = OpenOptions::new().read(true).append(true).open(&path);
@@ -92,14 +93,22 @@ impl Log {
         // Held for the moment that it takes to append, so waiting for it is short.
         rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(FsError::at("can't lock", &path))?;
         self.catch_up(&file, &path)?;
-        let (line, entry, head) = self.head.append(time, event)?;
+        let back = self.entries.last().map(|last| last.time).filter(|before| time < *before);
+        let events = back.map(|before| Event::ClockBack { before }).into_iter().chain([event]);
+        let (mut lines, mut entries, mut head) = (Vec::new(), Vec::new(), self.head);
+        for event in events {
+            let (line, entry, next) = head.append(time, event)?;
+            lines.extend(line);
+            entries.push(entry);
+            head = next;
+        }
         let failed = || FsError::at("can't append to", &path);
         file.set_len(self.length).map_err(failed())?;
-        file.write_all(&line).and_then(|()| file.sync_all()).map_err(failed())?;
+        file.write_all(&lines).and_then(|()| file.sync_all()).map_err(failed())?;
         write_replacing(&self.folder.join("checkpoint"), head.to_checkpoint(key)?.as_bytes(), 0o600)?;
-        self.length += line.len() as u64;
+        self.length += lines.len() as u64;
         self.head = head;
-        self.entries.push(entry);
+        self.entries.append(&mut entries);
         Ok(())
     }
 }

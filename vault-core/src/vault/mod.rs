@@ -19,6 +19,7 @@
 //! ```
 
 mod card;
+mod floor;
 mod identity;
 mod keyring;
 mod log;
@@ -42,7 +43,6 @@ use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::custody::{Entry, Event, LogError};
 use gapvault_formats::ids::{CardFingerprint, LabelKey, PolicyDigest};
-use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName};
 use gapvault_formats::policy::root::RootError;
 use gapvault_formats::policy::{Policy, PolicyError};

@@ -6,13 +6,15 @@ mod report;
 pub use report::{GroupReport, Report, VolumeReport};
 
 use crate::bundle::{
-    Addressed, BundleError, Chosen, Fetched, JudgeError, Judged, Note, Nowhere, Pace, Purpose, SealReadError, Sealed,
-    SealedBundle, Set, SetError, announce, choose, judge, read_from, unjudged,
+    Addressed, BundleError, Chosen, Copies, Fetched, JudgeError, Judged, Note, Nowhere, Pace, Purpose, SealReadError,
+    Sealed, SealedBundle, Set, SetError, announce, choose, judge, read_from, unjudged,
 };
 use crate::error::{FsError, explain};
+use crate::list::Untrusted;
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
 use crate::vault::Vault;
+use gapvault_formats::custody::Approval;
 use gapvault_formats::names::PersonName;
 use gapvault_formats::seal::Seal;
 use std::path::PathBuf;
@@ -80,8 +82,20 @@ pub struct Trust {
     pub addressed: Addressed,
     /// By which rule.
     pub rule: String,
+    /// Who approved it, of those who counted.
+    pub approved: Vec<Approval>,
     /// Whether this vault holds it already.
     pub admitted: bool,
+    /// Why the policy would refuse it now, though it was admitted before.
+    pub anew: Option<Untrusted>,
+}
+
+impl Trust {
+    pub(crate) fn of(judged: Judged) -> (Self, (SealedBundle, Seal)) {
+        let Judged { sealed, seal, exporter, addressed, approved, rule, admitted, anew, .. } = judged;
+        let anew = anew.as_ref().map(Untrusted::from);
+        (Self { exporter, addressed, rule, approved, admitted: admitted.is_some(), anew }, (sealed, seal))
+    }
 }
 
 /// Judges a bundle by the policy of `vault`, or by none, and then reads every byte of it on all of its media. What is
@@ -89,16 +103,18 @@ pub struct Trust {
 pub fn verify(vault: Option<&Vault>, set: &Set, observer: &dyn Observer) -> Result<Verified, VerifyError> {
     match vault {
         Some(vault) => {
-            let judge = |bundle: &_| Ok::<_, VerifyError>(judge(vault, bundle, Purpose::Look)?);
+            let judge =
+                |bundle: &_, copies: Copies<'_>| Ok::<_, VerifyError>(judge(vault, bundle, copies, Purpose::Look)?);
             let mut chosen = choose(set, &waiting(vault, set.label()), judge)?;
             let (report, media) = examine(&mut chosen, observer)?;
             let Chosen { judged, notes, .. } = chosen;
-            let Judged { sealed, seal, exporter, addressed, rule, admitted, .. } = judged;
-            let trust = Some(Trust { exporter, addressed, rule, admitted: admitted.is_some() });
+            let (trust, (sealed, seal)) = Trust::of(judged);
+            let trust = Some(trust);
             conclude(Verified { sealed, seal, trust, report, media, notes })
         }
         None => {
-            let mut chosen = choose(set, &[], |bundle| Ok::<_, VerifyError>(unjudged(bundle)?))?;
+            let unjudged = |bundle: &_, copies: Copies<'_>| Ok::<_, VerifyError>(unjudged(bundle, copies)?);
+            let mut chosen = choose(set, &[], unjudged)?;
             let (report, media) = examine(&mut chosen, observer)?;
             let Chosen { judged: (sealed, seal), notes, .. } = chosen;
             conclude(Verified { sealed, seal, trust: None, report, media, notes })

@@ -47,8 +47,14 @@ fn write_bundle(out: &mut String, on_medium: &OnMedium) {
         Ok(trust) => {
             let _ = writeln!(out, "  trusted  signed by {}, for {}", trust.exporter, trust.addressed);
             let _ = writeln!(out, "  rule     {}", trust.rule);
+            for approval in &trust.approved {
+                let _ = writeln!(out, "  approved by {}", approval.person);
+            }
             if trust.admitted {
                 let _ = writeln!(out, "  this vault holds it already");
+            }
+            if let Some(anew) = &trust.anew {
+                let _ = writeln!(out, "  would be refused now: {}", printable(&anew.reason));
             }
         }
         Err(untrusted) => {

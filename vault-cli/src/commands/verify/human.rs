@@ -24,8 +24,14 @@ pub(super) fn human(label: &str, told: &Told, verified: &Verified) -> String {
         let _ = writeln!(out, "  signed   by {}, exporter of tent {}", trust.exporter, trust.tent);
         let _ = writeln!(out, "  for      {}", trust.addressed);
         let _ = writeln!(out, "  rule     {}", trust.rule);
+        for approval in &trust.approved {
+            let _ = writeln!(out, "  approved by {}", approval.person);
+        }
         if trust.in_vault {
             let _ = writeln!(out, "  this vault holds it already");
+        }
+        if let Some(reason) = &trust.would_be_refused {
+            let _ = writeln!(out, "  would be refused now: {}", printable(reason));
         }
     } else {
         for ToldSigner { key, namespace } in &told.signers {

@@ -1,6 +1,7 @@
 //! What `verify --json` tells.
 
 use crate::commands::brought::ToldMedium;
+use gapvault_core::formats::custody::Approval;
 use gapvault_core::formats::ids::{BundleId, KeyFingerprint};
 use gapvault_core::formats::names::{PersonName, SiteName, TentName, VolumeName};
 use gapvault_core::formats::time::Time;
@@ -63,7 +64,11 @@ pub(super) struct ToldTrust {
     #[serde(skip)]
     pub(super) addressed: String,
     pub(super) rule: String,
+    pub(super) approved: Vec<Approval>,
     pub(super) in_vault: bool,
+    /// Why the policy would refuse it now, though it is in the vault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) would_be_refused: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -85,7 +90,9 @@ pub(super) fn told(verified: &Verified) -> Told {
             unknown_destinations: trust.addressed.unknown,
             addressed: trust.addressed.to_string(),
             rule: trust.rule.clone(),
+            approved: trust.approved.clone(),
             in_vault: trust.admitted,
+            would_be_refused: trust.anew.as_ref().map(|anew| anew.reason.clone()),
         }),
         signers: signers.map(|s| ToldSigner { key: s.key.fingerprint(), namespace: s.namespace.as_str() }).collect(),
         number: seal.predicate().number,

@@ -1,0 +1,79 @@
+//! `gapvault explain`
+
+mod human;
+mod overview;
+mod told;
+
+use super::approve::{Named, named};
+use super::medium::{Became, MediaArgs};
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::ui::Ui;
+use gapvault_core::explain::{Explained, explain_held, explain_set, overview as of_policy};
+use gapvault_core::vault::Access;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Say who could bring what in and out by the policy, or why it admits a bundle or not.
+///
+/// Without an argument: for each tent who exports, who must approve, who reads, what else is asked for, and what can
+/// never come together. With one: every rule in the order in which it is checked, where it stands, what each signature
+/// counts for, what is missing and who could give it. Nothing of a bundle but its seal and signatures is read. The exit
+/// code is that of an import: 4 if the policy would not admit it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gapvault --vault cluster explain
+  gapvault --vault cluster explain /media/usb
+  gapvault --vault lab explain 3f2a91c0d4e5")]
+pub(crate) struct ExplainArgs {
+    /// The media's top folders, one bundle's folders on them, or the first digits of a bundle that this vault made or holds
+    #[arg(value_name = "MEDIUM|BUNDLE")]
+    subjects: Vec<PathBuf>,
+    /// Only the bundle in the folders of this label
+    #[arg(long, value_name = "LABEL")]
+    label: Option<String>,
+}
+
+/// The seals of one label, of which there is nearly always one.
+#[derive(Serialize)]
+struct Seals {
+    seals: Vec<told::Told>,
+}
+
+pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    let vault = global.open(Access::Read)?;
+    let held = match args.subjects.as_slice() {
+        [] => {
+            let overview = of_policy(&vault);
+            return ui.result(&overview, &overview::human(&overview));
+        }
+        [one] => named(&vault, one)?,
+        _ => Named::Medium,
+    };
+    if let Named::Bundle(id) = held {
+        let explained = explain_held(&vault, &id)?;
+        let became = became(vec![explained]);
+        ui.result(&became.object, &became.human)?;
+        return became.failure.map_or(Ok(()), |failure| Err(failure.told()));
+    }
+    let media = MediaArgs { media: args.subjects.clone(), label: args.label.clone() };
+    media.each(ui, |set| {
+        if !set.is_sealed() {
+            let label = set.label();
+            return Err(Failure {
+                kind: gapvault_core::error::Kind::Incomplete,
+                message: format!("bundle {label} has no seal on this medium: there is nothing to judge"),
+                hint: Some("its export broke off, or another volume of it carries the seal".to_owned()),
+                told: false,
+            });
+        }
+        Ok(became(explain_set(&vault, set)?))
+    })
+}
+
+fn became(explained: Vec<Explained>) -> Became<Seals> {
+    let human = explained.iter().map(human::explained).collect();
+    let seals = explained.iter().map(told::Told::from).collect();
+    let refusal = explained.into_iter().find_map(|explained| explained.refusal);
+    Became { object: Seals { seals }, human, failure: refusal.map(Failure::from) }
+}

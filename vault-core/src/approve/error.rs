@@ -1,0 +1,97 @@
+//! Why a bundle is not approved.
+
+use crate::bundle::{BundleError, ContentsError, JudgeError, SealReadError, Unmet, asked};
+use crate::error::{FsError, explain};
+use crate::held::HeldError;
+use crate::sign::SignError;
+use crate::vault::VaultError;
+use gapvault_formats::ids::{BundleId, KeyFingerprint};
+use gapvault_formats::limits;
+use gapvault_formats::names::{PersonName, TentName};
+use gapvault_formats::sshsig::{SshError, Touch};
+use std::path::PathBuf;
+
+/// Why a bundle is not approved. Nothing was written but what was there before.
+#[derive(Debug, thiserror::Error)]
+pub enum ApproveError {
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The seal or a signature is damaged.
+    #[error(transparent)]
+    Seal(#[from] SealReadError),
+    /// The vault holds no such bundle.
+    #[error(transparent)]
+    Held(#[from] HeldError),
+    /// A file that describes it is missing or damaged.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// What describes it is refused, or sealed to others.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// The policy would refuse it whoever approved.
+    #[error("approvals would not help: {0}")]
+    Judge(JudgeError),
+    /// The tent asks for none.
+    #[error("tent {tent} asks for no approvals")]
+    NotAsked {
+        /// The tent.
+        tent: TentName,
+    },
+    /// A person or key whose approval would not count.
+    #[error("an approval with key {key}{} would not count: {why}", person.as_ref().map_or_else(String::new, |p| format!(" of {p}")))]
+    WouldNotCount {
+        /// The key.
+        key: KeyFingerprint,
+        /// Whose it is, if the policy knows it.
+        person: Option<PersonName>,
+        /// Why.
+        why: Unmet,
+    },
+    /// There is no signature.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The signature that was made shows less than the tent asks for.
+    #[error("the signature shows {shows}, tent {tent} asks for {}", asked(*needs))]
+    Touch {
+        /// What it shows.
+        shows: &'static str,
+        /// The tent.
+        tent: TentName,
+        /// What it should.
+        needs: Touch,
+    },
+    /// The signature that was made is none.
+    #[error("the signature that was made is not good: {0}")]
+    Signature(SshError),
+    /// Another bundle than the one that was meant.
+    #[error("this is bundle {actual}, not one that begins with {expected}")]
+    OtherBundle {
+        /// What it is.
+        actual: BundleId,
+        /// What was asked for.
+        expected: String,
+    },
+    /// No room for another signature.
+    #[error("there are {} signatures beside seal.json already, no bundle has more", limits::SIGNATURES)]
+    TooMany,
+    /// The folder is another than it was, or holds something else under the signature's name.
+    #[error("{} can't be written: something else stands there, or the medium is another now", path.display())]
+    Obstructed {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+explain!(ApproveError, pass: [Vault, Fs, Seal, Held, Bundle, Contents, Judge, Sign], {
+    Self::NotAsked { .. } => (Refused, Some("nothing needs approving there; the policy asks with `approvals` in the tent")),
+    Self::WouldNotCount { .. } => (Refused, Some("`gapvault explain` shows who may approve in which tent; --key names another key")),
+    Self::Touch { .. } => (Refused, Some("sign with a security key, and let it verify you if the tent asks for that")),
+    Self::Signature(_) => (Other, Some("whatever made it does not do what it should: try another key")),
+    Self::OtherBundle { .. } => (Refused, Some("compare the bundle's digest with whoever asked for the approval; nothing was signed")),
+    Self::TooMany => (Refused, Some("have it exported again; somebody may have put signatures there that nobody needs")),
+    Self::Obstructed { .. } => (Damaged, Some("look at what stands there; nothing was written")),
+});
