@@ -246,7 +246,7 @@ fn a_plugin_opens_the_vault_that_its_configuration_names_it_for() {
     fs::write(&config, &text).unwrap();
     for (program, fault) in [
         ("#!/bin/sh\nexit 0\n", "plugin "),
-        ("#!/bin/sh\necho nonsense\n", "not of the plugin protocol"),
+        ("#!/bin/sh\necho nonsense; cat >/dev/null\n", "not of the plugin protocol"),
         ("#!/bin/sh\nprintf -- '-> error internal\\nYnJva2Vu\\n-> done\\n\\n'; cat >/dev/null\n", "failed: broken"),
         ("#!/bin/sh\nprintf -- '-> done\\n\\n'; cat >/dev/null\n", "did not open or seal anything"),
     ] {

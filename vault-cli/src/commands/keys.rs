@@ -33,6 +33,11 @@ pub(crate) struct KeysArgs {
 #[derive(Debug, clap::Subcommand)]
 enum KeysCommand {
     /// Keep the age identities in another way
+    #[command(after_help = "Examples:
+  gapvault --vault cluster keys protect --passphrase
+  gapvault --vault cluster keys protect --plugin age1yubikey1… \\
+    --plugin-identity yubikey.txt
+  gapvault --vault cluster keys protect --none")]
     Protect(ProtectArgs),
 }
 

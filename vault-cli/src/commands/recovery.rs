@@ -30,6 +30,7 @@ pub(crate) struct RecoveryArgs {
 #[derive(Debug, clap::Subcommand)]
 enum RecoveryCommand {
     /// Make an identity, in a file that `age -i` takes
+    #[command(after_help = "Example:\n  gapvault recovery new --out recovery.key --passphrase")]
     New {
         /// The file, which does not exist yet
         #[arg(long, value_name = "FILE")]
@@ -45,6 +46,9 @@ enum RecoveryCommand {
         new_passphrase_file: Option<PathBuf>,
     },
     /// Seal what this vault holds from now on to these recipients too; `none` for no recovery
+    #[command(after_help = "Examples:
+  gapvault --vault cluster recovery set age1… age1pq1…
+  gapvault --vault cluster recovery set none")]
     Set {
         /// One of each kind, or `none`
         #[arg(required = true, value_name = "RECIPIENT")]

@@ -21,10 +21,10 @@ use std::path::PathBuf;
 /// the other sites must be given and trust: until then their bundles are sealed to the old one, which is still kept.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  gapvault --vault cluster rekey --identity            then `gapvault card` again
+  gapvault --vault cluster rekey --identity
   gapvault --vault cluster rekey --identity --recover recovery.key
-  gapvault --vault cluster rekey --wraps               an auditor came or left
-  gapvault --vault lab rekey --tent aurora             a member left")]
+  gapvault --vault cluster rekey --wraps
+  gapvault --vault lab rekey --tent aurora")]
 #[command(group(ArgGroup::new("what").required(true).args(["identity", "wraps", "tent", "forget_old"])))]
 pub(crate) struct RekeyArgs {
     /// Make new age identities and a new card; the old identities are kept for what is underway

@@ -81,6 +81,7 @@ pub(super) fn take_places(vault: &mut Vault) -> Result<(), ExportError> {
         if let Some((_, bundle)) = made[..at].iter().rev().find(|(earlier, _)| earlier == label) {
             vault.record(Event::Superseded { bundle: *bundle, by: *by })?;
             remove_tree(&vault.bundle_path(bundle))?;
+            crate::wraps::remove(vault, bundle)?;
         }
     }
     Ok(())

@@ -15,9 +15,16 @@ pub(crate) use read::{Expected, Wrapped, find};
 pub(crate) use recipients::Own;
 pub(crate) use write::{Role, Source, Wrapping, carry_over, clear, wrap};
 
+use crate::error::FsError;
+use crate::fs::remove_tree;
 use crate::vault::Vault;
 use gapvault_formats::ids::BundleId;
 use std::path::PathBuf;
+
+/// Removes the wraps of a bundle that is held no more.
+pub(crate) fn remove(vault: &Vault, bundle: &BundleId) -> Result<(), FsError> {
+    remove_tree(&path(vault, bundle))
+}
 
 /// The folder with the wraps of all bundles.
 fn shelf(vault: &Vault) -> PathBuf {
