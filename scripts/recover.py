@@ -2,7 +2,8 @@
 """Restores a gapvault bundle's files from its medium and an age identity, by formats/SPEC.md (numbers: its sections).
 
 usage: recover.py BUNDLE_FOLDER... --identity member.key --out DIR [--artifact NAME:VERSION]
-Needs parity.py beside it, python3, age, zstd, and room beside DIR for twice the files and the packs that are mended.
+Needs parity.py beside it, python3, age (1.3 or later where the suite is age-pq), zstd, and room beside DIR for twice the
+files and the packs that are mended.
 DIR must not exist; it appears when all was verified: every file of the bundle that was used or mended against the seal,
 every restored file against the catalogue. Packs that are damaged or missing are mended where there is enough parity.
 NOT checked: the signature over the seal (do that first, RECOVER.txt says how), the chunks' ids (python has no BLAKE3),
@@ -34,7 +35,9 @@ ARTIFACT = "X(/X)*:X".replace("X", "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 PREDICATE = "format:int label:str nonce:str exporter:str created:str expires:str number:int destinations:list "
 PREDICATE += "suite:str stanzas:dict stream:dict volumes:list parity:dict|NoneType builds_on:list "
 PREDICATE += "supersedes:str|NoneType"
-KEYS = r"# gapvault keys 1\n# nonce: (.{64})\n# tent: (.+)\n# tent-key: [0-9a-f]{64}\n(AGE-SECRET-KEY-1[0-9A-Z]+)\n"
+SUITES = {"age-x25519": "AGE-SECRET-KEY-1", "age-pq": "AGE-SECRET-KEY-PQ-1"}
+KEYS = r"# gapvault keys 1\n# nonce: (.{64})\n# tent: (.+)\n# tent-key: [0-9a-f]{64}\n(AGE-SECRET-KEY-[0-9A-Z-]+)\n"
+TOO_OLD = " (this bundle is of the suite age-pq, which takes an identity AGE-SECRET-KEY-PQ-1 and age 1.3 or later)"
 CATALOGUE_HEAD = "format:int nonce:bytes tent:str site:str person:str readers:list totals:dict"
 TOTALS = "artifacts:int files:int folders:int links:int bytes:int"
 ENTRIES = {"artifact": "artifact:dict provenance:dict", "folder": "path:str mode:int", "link": "path:str target:str"}
@@ -160,9 +163,10 @@ class Bundle:
         self.id, seal = hashlib.sha256(data).hexdigest(), json.loads(data)
         form = json.dumps(seal, ensure_ascii=False, separators=(",", ":"))  # but for its line breaks
         _, subjects, kind, predicate = fields(seal, "_type:str subject:list predicateType:str predicate:dict")
-        version, _, self.nonce, *_, suite, _, stream, volumes, parities, base, _ = fields(predicate, PREDICATE)
-        good = (kind, version, suite, base) == ("gapvault:seal:v1", 1, "age-x25519", []) and len(data) <= 256 * MIB
-        require(good and form.encode() == data.replace(b"\n", b""), "seal.json: not in the form that this reads")
+        version, _, self.nonce, *_, self.suite, _, stream, volumes, parities, base, _ = fields(predicate, PREDICATE)
+        good = (kind, version, base) == ("gapvault:seal:v1", 1, []) and len(data) <= 256 * MIB
+        good = good and self.suite in SUITES and form.encode() == data.replace(b"\n", b"")
+        require(good, "seal.json: not in the form that this reads")
         self.length, self.pack = fields(stream, "length:int pack:int")
         packs = -(-self.length // self.pack) if self.pack in range(64 * KIB, GIB + 1, 64 * KIB) else 0
         sums = [f"SHA256SUMS.{fields(volume, 'name:str packs:list')[0]}" for volume in volumes]
@@ -180,6 +184,7 @@ class Bundle:
             self.copy_verified(name)
         keys: Any = re.fullmatch(KEYS, self.decrypted("keys.age", identity, "keys").read_text())
         require(keys and keys[1] == self.nonce, "keys.age: not the keys of this bundle")
+        require(keys[3].startswith(SUITES[self.suite]), f"keys.age: its identity is not of the suite {self.suite}")
         self.tent, self.identity = keys[2], keys[3].encode()
 
     def group_names(self, parities: dict[str, Any], sums: list[str]) -> tuple[list[Any], list[str]]:
@@ -265,7 +270,8 @@ class Bundle:
         """Appends the plaintext of a file of the bundle to a work file."""
         command = ["age", "-d", "-i", identity, str(self.copy_verified(name))]
         with (self.work / plain).open("ab") as target:
-            require(not subprocess.run(command, input=self.identity, stdout=target).returncode, f"{name}: age fails")
+            failed = subprocess.run(command, input=self.identity, stdout=target).returncode
+        require(not failed, f"{name}: age fails{TOO_OLD if self.suite == 'age-pq' else ''}")
         return self.work / plain
 
     def restore(self, tree: Path) -> dict[str, int]:

@@ -75,8 +75,8 @@ fn a_card_that_was_edited_is_refused_even_by_its_own_fingerprint() {
     let m = Meeting::new();
     let text = std::fs::read_to_string(&m.card).unwrap();
     let cases = [
-        (text.replace('\n', "\r\n"), "bytes are not as a vault writes them"),
-        (text.clone() + "\n", "bytes are not as a vault writes them"),
+        (text.replace('\n', "\r\n"), "bytes are not as gapvault writes them"),
+        (text.clone() + "\n", "bytes are not as gapvault writes them"),
         (text.clone() + "extra = 1\n", "unknown field `extra`"),
         (text.replace("format = 1", "format = 2"), "a card of format 2"),
         (String::new(), "not a gapvault card"),
@@ -105,7 +105,12 @@ fn one_key_is_either_member_or_auditor() {
     m.refused(&renamed, &["--role", "auditor", "--fingerprint", &sum(&renamed)], 4, "two sites have one recipient");
     std::fs::create_dir(m.gap.path("elsewhere")).unwrap();
     let (namesake, its) = card_of(&m.gap, &Site::new(&m.gap.path("elsewhere"), "cluster-b"));
-    m.refused(&namesake, &["--role", "member", "--fingerprint", &its], 4, "two persons are named cluster-b");
+    m.refused(
+        &namesake,
+        &["--role", "member", "--fingerprint", &its],
+        4,
+        "the policy knows a person cluster-b with other keys",
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | [`parity`] | what mends damaged and lost packs |
 //! | [`agefile`], [`table`], [`sshsig`] | the age files and OpenSSH signatures around them |
 //! | [`card`], [`person_card`], [`policy`], [`custody`] | trust: public keys, rules, the log |
+//! | [`wraps`] | what a vault seals anew for those who may read a bundle later |
 //! | [`sums`], [`recover`] | the two files for stock tools |
 //! | [`names`], [`relpath`], [`tree`], [`ids`], [`time`], [`limits`] | the types that outside values become |
 
@@ -40,6 +41,7 @@ pub mod sums;
 pub mod table;
 pub mod time;
 pub mod tree;
+pub mod wraps;
 
 /// The format version that this crate reads and writes; any other is refused.
 pub const FORMAT: u32 = 1;

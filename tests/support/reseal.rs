@@ -17,7 +17,9 @@ impl Site {
 
     /// The key that opens what is sealed to it.
     pub fn identity(&self) -> Identity {
-        Identity::from_secret(fs::read_to_string(self.vault.join("secrets/age.key")).unwrap().trim_end()).unwrap()
+        let text = fs::read_to_string(self.vault.join("secrets/age.key")).unwrap();
+        // The newest is the first.
+        Identity::from_secret(text.lines().next().unwrap()).unwrap()
     }
 }
 

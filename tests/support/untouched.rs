@@ -53,6 +53,14 @@ impl Before {
         assert!(added.iter().all(|entry| entry.contains(r#""event":{"refused":"#)), "{what}: {added:?}");
     }
 
+    /// Expects that the vault is the same, but for entries at the end of its log.
+    #[track_caller]
+    pub fn expect_log_only(&self, site: &Site, what: &str) {
+        self.expect_same_but(site, what, |path| path.starts_with("log"));
+        let log = std::fs::read(site.vault.join("log/entries.jsonl")).unwrap();
+        assert!(log.starts_with(&self.files[Path::new("log/entries.jsonl")]), "{what}: log entries were changed");
+    }
+
     #[track_caller]
     fn expect_same_but(&self, site: &Site, what: &str, but: impl Fn(&Path) -> bool) {
         let after: BTreeMap<_, _> = site.snapshot().into_iter().collect();

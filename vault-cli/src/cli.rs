@@ -1,17 +1,20 @@
 //! The command line: what there is, in the order in which people need it.
 
+use crate::ask::Person;
 use crate::commands::{
     approve::ApproveArgs, card::CardArgs, checkout::CheckoutArgs, completions::CompletionsArgs, explain::ExplainArgs,
-    export::ExportArgs, import::ImportArgs, init::InitArgs, list::ListArgs, log::LogArgs, media::MediaArgs,
-    pending::PendingArgs, policy::PolicyArgs, repair::RepairArgs, revoke::RevokeArgs, show::ShowArgs, tent::TentArgs,
-    trust::TrustArgs, untrust::UntrustArgs, verify::VerifyArgs,
+    export::ExportArgs, import::ImportArgs, init::InitArgs, keys::KeysArgs, list::ListArgs, log::LogArgs,
+    media::MediaArgs, pending::PendingArgs, policy::PolicyArgs, recovery::RecoveryArgs, rekey::RekeyArgs,
+    repair::RepairArgs, revoke::RevokeArgs, show::ShowArgs, tent::TentArgs, trust::TrustArgs, untrust::UntrustArgs,
+    verify::VerifyArgs,
 };
 use crate::failure::Failure;
 use crate::progress::ProgressMode;
 use clap::{Args, Parser, Subcommand};
 use gapvault_core::clock::Clock;
 use gapvault_core::vault::{Access, Vault};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const AFTER_HELP: &str = "\
 Across the gap:
@@ -56,6 +59,9 @@ pub(crate) struct Global {
     /// Print one JSON object on stdout instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// A file with the passphrase of the vault's identities in its first line; asked for otherwise
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// How to show progress on stderr
     #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: ProgressMode,
@@ -64,10 +70,19 @@ pub(crate) struct Global {
 impl Global {
     /// Opens the vault that the command line or the environment names.
     pub(crate) fn open(&self, access: Access) -> Result<Vault, Failure> {
-        let root = self.vault.as_ref().ok_or_else(|| {
+        Ok(Vault::open(self.root()?, access, Clock::SYSTEM)?.asking(self.person()))
+    }
+
+    /// Where the vault is that the command line or the environment names.
+    pub(crate) fn root(&self) -> Result<&Path, Failure> {
+        self.vault.as_deref().ok_or_else(|| {
             Failure::usage("no vault is named", "name one with --vault DIR or in the environment variable GAPVAULT_DIR")
-        })?;
-        Ok(Vault::open(root, access, Clock::SYSTEM)?)
+        })
+    }
+
+    /// Whoever is asked when the vault's identities are needed.
+    pub(crate) fn person(&self) -> Arc<Person> {
+        Arc::new(Person { passphrase_file: self.passphrase_file.clone() })
     }
 
     /// Opens the vault if one is named.
@@ -98,5 +113,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     Checkout(CheckoutArgs),
     Log(LogArgs),
+    Keys(KeysArgs),
+    Recovery(RecoveryArgs),
+    Rekey(RekeyArgs),
     Completions(CompletionsArgs),
 }

@@ -1,5 +1,6 @@
 //! The program `gapvault`: one voice around the library, which is silent.
 
+mod ask;
 mod cli;
 mod commands;
 mod failure;

@@ -139,10 +139,10 @@ pub(crate) fn answer_arguments(error: &clap::Error) -> ExitCode {
 }
 
 /// A line to stderr; where that is closed there is nobody to tell.
-fn eprint_line(text: &str) {
+pub(crate) fn eprint_line(text: &str) {
     eprint_part(&format!("{text}\n"));
 }
 
-fn eprint_part(text: &str) {
+pub(crate) fn eprint_part(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -2,16 +2,20 @@
 //! authenticate who wrote them, so everything is held against the seal's digest in the log.
 
 use crate::bundle::{
-    Bundle, BundleError, Claims, Contents, ContentsError, JudgeError, SealReadError, Wanted, digest_of, load, open_keys,
+    Bundle, BundleError, Claims, Contents, ContentsError, JudgeError, SealReadError, Wanted, catalogue_of, digest_of,
+    load, open_keys, opens_index,
 };
 use crate::error::{FsError, explain};
 use crate::fs::Folder;
-use crate::vault::{Held, Vault};
-use gapvault_formats::ids::BundleId;
+use crate::vault::{Held, Vault, VaultError};
+use crate::wraps::{self, WrapError, Wrapped};
+use gapvault_formats::agefile::{AgeError, Identity};
+use gapvault_formats::ids::{BundleId, TentKeyPin};
 use gapvault_formats::keys::Keys;
 use gapvault_formats::limits;
 use gapvault_formats::names::ArtifactRef;
 use gapvault_formats::seal::{BundleFile, SEAL_NAME, Seal};
+use gapvault_formats::wraps::KEYS_NAME;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -22,6 +26,12 @@ pub enum HeldError {
     /// A folder can't be read.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// What was sealed anew of it can't be used.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// The vault's identities are not opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A file is missing or was altered.
     #[error(transparent)]
     Bundle(BundleError),
@@ -90,7 +100,7 @@ const ALTERED: Option<&str> = Some(
     "the vault's copy is damaged, or somebody changed it: import the bundle again into a new vault, and find out which of the two it was",
 );
 
-explain!(HeldError, pass: [Fs, Seal, Contents, Judge], {
+explain!(HeldError, pass: [Fs, Vault, Wrap, Seal, Contents, Judge], {
     Self::Bundle(BundleError::Interrupted) => (Other, None),
     // What may come on another medium elsewhere is just not there in a vault.
     Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
@@ -169,6 +179,58 @@ pub(crate) fn held_bundle(vault: &Vault, id: &BundleId) -> Result<Bundle, HeldEr
     Ok(Bundle { label: seal.predicate().label.clone(), folder, sealed: true })
 }
 
+/// A bundle of the log whose seal is the log's and whose descriptions are the seal's.
+pub(crate) struct Sealed {
+    pub(crate) folder: Folder,
+    pub(crate) seal: Seal,
+}
+
+/// The keys of a bundle that the vault holds.
+pub(crate) struct FoundKeys {
+    pub(crate) keys: Keys,
+    /// The wrap that they come from; `None` if the bundle's own were sealed to this vault.
+    pub(crate) wrap: Option<PathBuf>,
+}
+
+impl FoundKeys {
+    /// Whether they open the bundle's index. (Those of the bundle itself are the exporter's word.)
+    pub(crate) fn check(&self, folder: &Folder, seal: &Seal) -> Result<(), HeldError> {
+        let Some(path) = &self.wrap else { return Ok(()) };
+        opens_index(folder, seal, &self.keys.identity)
+            .map_err(|fault| WrapError::Contents { path: path.clone(), fault: Box::new(fault) }.into())
+    }
+}
+
+/// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
+pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
+    let Sealed { folder, seal } = sealed(vault, held)?;
+    let identities = vault.age_identities(seal.predicate().suite)?;
+    let found = keys(vault, held, &folder, &seal, identities)?;
+    let claims = match held {
+        Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },
+        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &exported.exporter },
+    };
+    let (wrap, keys) = found.map_or((None, None), |found| (found.wrap, Some(found.keys)));
+    let contents = match (load(&folder, &seal, identities, keys.as_ref(), claims, wanted), wrap) {
+        // An auditor whose identity was renewed.
+        (Err(error @ ContentsError::Age { fault: AgeError::NotARecipient, .. }), _) if keys.is_none() => {
+            match wraps::find(vault, &held.bundle())?.filter(Wrapped::has_catalogue) {
+                Some(wrapped) => wrapped.catalogue(identities, |input| {
+                    let (head, artifacts) = catalogue_of(input, &seal, wanted, claims)?;
+                    Ok(Contents { head, artifacts, chunks: Vec::new() })
+                })?,
+                None => return Err(error.into()),
+            }
+        }
+        // Whoever made that wrap had keys of another bundle.
+        (Err(fault @ ContentsError::OtherIdentity { .. }), Some(path)) => {
+            return Err(WrapError::Contents { path, fault: Box::new(fault) }.into());
+        }
+        (loaded, _) => loaded?,
+    };
+    Ok(Opened { folder, seal, keys, contents })
+}
+
 fn open_seal(vault: &Vault, expected: &BundleId) -> Result<(Folder, Seal), HeldError> {
     let path = vault.bundle_path(expected);
     let folder = match Folder::open(&path) {
@@ -185,18 +247,38 @@ fn open_seal(vault: &Vault, expected: &BundleId) -> Result<(Folder, Seal), HeldE
     Ok((folder, Seal::parse(&bytes).map_err(SealReadError::Seal)?))
 }
 
-/// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
-pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
+/// The files of a bundle of the log, as far as they describe it: those that were admitted or made.
+pub(crate) fn sealed(vault: &Vault, held: Held<'_>) -> Result<Sealed, HeldError> {
     let (folder, seal) = open_seal(vault, &held.bundle())?;
     expect_descriptions(&folder, &seal)?;
-    let identity = vault.identities().of(seal.predicate().suite);
-    let keys = open_keys(&folder, &seal, identity)?;
-    let claims = match held {
-        Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },
-        Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &exported.exporter },
+    Ok(Sealed { folder, seal })
+}
+
+/// The keys of a bundle of the log: its own, or those that the vault wrapped; `None` if this site is no member.
+pub(crate) fn keys(
+    vault: &Vault,
+    held: Held<'_>,
+    folder: &Folder,
+    seal: &Seal,
+    identities: &[Identity],
+) -> Result<Option<FoundKeys>, HeldError> {
+    if let Some(keys) = open_keys(folder, seal, identities)? {
+        return Ok(Some(FoundKeys { keys, wrap: None }));
+    }
+    if matches!(held, Held::Imported(imported) if imported.tent_key.is_none()) {
+        return Ok(None);
+    }
+    let Some(wrapped) = wraps::find(vault, &held.bundle())? else { return Ok(None) };
+    let is_pinned = |pin: &TentKeyPin| match held {
+        Held::Imported(imported) => imported.tent_key.as_ref() == Some(pin),
+        Held::Exported(exported) => vault.pins(&exported.tent).any(|pinned| pinned == *pin),
     };
-    let contents = load(&folder, &seal, identity, keys.as_ref(), claims, wanted)?;
-    Ok(Opened { folder, seal, keys, contents })
+    let tent = match held {
+        Held::Imported(imported) => &imported.tent,
+        Held::Exported(exported) => &exported.tent,
+    };
+    let keys = wrapped.keys(identities, wraps::Expected { seal, tent, pin: &is_pinned })?;
+    Ok(keys.map(|keys| FoundKeys { keys, wrap: Some(wrapped.path(KEYS_NAME)) }))
 }
 
 /// Whether the files that describe a bundle are those of its seal.

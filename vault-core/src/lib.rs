@@ -6,6 +6,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`vault`] | a site's own store: identity, policy, custody log, bundles |
+//! | [`unlock`] | what keeps its identities closed at rest: a passphrase, a plugin |
+//! | [`keys`], [`rekey`] | how its identities are kept, recovered and renewed |
 //! | [`sign`] | keys that sign: in files, in ssh-agent, in security keys |
 //! | [`trust`] | tents and whom to trust in them |
 //! | [`export`] | files to a bundle on a medium |
@@ -95,6 +97,7 @@ pub mod export;
 mod fs;
 mod held;
 pub mod import;
+pub mod keys;
 mod lane;
 pub mod list;
 pub mod media;
@@ -104,14 +107,18 @@ pub mod pending;
 pub mod policy;
 mod pool;
 mod random;
+pub mod rekey;
 pub mod repair;
 mod revoked;
 pub mod sign;
 pub mod trust;
+pub mod unlock;
 pub mod vault;
 pub mod verify;
+mod wraps;
 
 pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};
 pub use revoked::{RevokedExporter, revoked_exporter};
+pub use wraps::WrapError;

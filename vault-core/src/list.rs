@@ -6,7 +6,7 @@ use crate::bundle::{
 };
 use crate::error::{Explain, explain};
 use crate::held::{self, HeldError};
-use crate::vault::{Held, Vault};
+use crate::vault::{Held, Vault, VaultError};
 use crate::verify::Trust;
 use gapvault_formats::agefile::AgeError;
 use gapvault_formats::catalogue::{Artifact, Head};
@@ -162,9 +162,12 @@ pub enum DescribeError {
     /// Its descriptions are refused.
     #[error(transparent)]
     Contents(#[from] ContentsError),
+    /// The vault's identities are not opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }
 
-explain!(DescribeError, pass: [Bundle, Seal, Contents], {});
+explain!(DescribeError, pass: [Bundle, Seal, Contents, Vault], {});
 
 /// Says of a bundle on a medium what can be known: without a vault what is public, with one what its policy says, and
 /// where the vault may read the catalogue, what is in it. Nothing but the seal is read before the policy admits it.
@@ -199,10 +202,10 @@ pub fn describe(vault: Option<&Vault>, bundle: &Bundle) -> Result<OnMedium, Desc
 
 fn read_catalogue(vault: &Vault, bundle: &Bundle, judged: &Judged) -> Result<Option<Described>, DescribeError> {
     held::expect_descriptions(&bundle.folder, &judged.seal)?;
-    let identity = vault.identities().of(judged.seal.predicate().suite);
-    let keys = open_keys(&bundle.folder, &judged.seal, identity)?;
+    let identities = vault.age_identities(judged.seal.predicate().suite)?;
+    let keys = open_keys(&bundle.folder, &judged.seal, identities)?;
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
-    match load(&bundle.folder, &judged.seal, identity, keys.as_ref(), claims, Wanted::Entries) {
+    match load(&bundle.folder, &judged.seal, identities, keys.as_ref(), claims, Wanted::Entries) {
         Ok(contents) => {
             let artifacts = contents.artifacts.into_iter().map(shown).collect();
             Ok(Some(Described { head: contents.head, member: keys.is_some(), artifacts }))

@@ -29,6 +29,8 @@ pub enum Phase {
     Write,
     /// Looking at what an earlier run has left.
     Check,
+    /// Sealing anew what opens the bundles of a vault.
+    Rekey,
     /// Waiting for a signature that a person may have to do something for.
     Sign,
 }
@@ -49,6 +51,7 @@ impl Phase {
             Self::Fill => "fill",
             Self::Write => "write",
             Self::Check => "check",
+            Self::Rekey => "rekey",
             Self::Sign => "sign",
             Self::ReadBack => "readback",
         }

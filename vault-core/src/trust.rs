@@ -3,11 +3,13 @@
 use crate::error::explain;
 use crate::policy::{Changed, Outcome, change};
 use crate::vault::{Vault, VaultError};
-use gapvault_formats::card::{Card, CardError};
+use gapvault_formats::card::CardError;
 use gapvault_formats::ids::CardFingerprint;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
+use gapvault_formats::person_card::AnyCard;
 use gapvault_formats::policy::edit::{Draft, EditError, Role};
 use gapvault_formats::policy::{Grant, Person};
+use gapvault_formats::sshsig::PublicKey;
 
 /// Why trust is not given.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,14 @@ pub enum TrustError {
         actual: CardFingerprint,
         /// What was compared with its owner.
         expected: CardFingerprint,
+    },
+    /// A person's card where a site's is needed.
+    #[error("the card is of {person} alone, and only a site can be {grant}")]
+    NoSite {
+        /// Whose card it is.
+        person: PersonName,
+        /// What only a site can be.
+        grant: Grant,
     },
     /// There is nothing to take back.
     #[error("{name} is no {what}")]
@@ -52,6 +62,7 @@ explain!(TrustError, pass: [Vault], {
     Self::Edit(EditError::NoPerson { .. } | EditError::NoSite { .. }) => (Usage, Some("`gapvault policy show` names persons and sites; `gapvault trust CARD` makes one known")),
     Self::Edit(EditError::Policy(_)) => (Refused, Some("nothing was changed; `gapvault policy show` tells who may do what")),
     Self::Fingerprint { .. } => (Refused, Some("ask the card's owner for its fingerprint by another way than the card came")),
+    Self::NoSite { .. } => (Usage, Some("give the card of the person's site; `trust CARD --site SITE` says where somebody works")),
     Self::NotGranted { .. } => (Usage, Some("`gapvault tent list` shows who may do what; exporters are named as persons")),
     Self::TentExists { .. } => (Usage, Some("give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
 });
@@ -67,57 +78,88 @@ pub enum Trust {
     Root(Option<u32>),
     /// Its person works at a site that is known.
     Works(SiteName),
-    /// It is the new card of a site and person that are known. Keys that the person had stay theirs until revoked.
+    /// It is the new card of a site or person that is known. Keys that the person had stay theirs until revoked.
     Renew,
 }
 
 impl Trust {
-    fn edit(&self, draft: &mut Draft, card: &Card) -> Result<bool, EditError> {
-        let person = &card.person;
-        match self {
-            Self::Tent(tent, grant) => draft.trust(card, tent, *grant),
-            Self::Approver(tent) => {
-                let known = draft.know(card)?;
+    fn edit(&self, draft: &mut Draft, card: &AnyCard) -> Result<bool, EditError> {
+        let person = card.person();
+        match (self, card) {
+            (Self::Tent(tent, grant), AnyCard::Site(card)) => draft.trust(card, tent, *grant),
+            (Self::Tent(tent, _), AnyCard::Person(_)) => {
+                let known = know(draft, card)?;
+                let begun = draft.begin_tent(tent);
+                Ok(draft.grant(tent, &Role::Exporter(person.clone()))? || known || begun)
+            }
+            (Self::Approver(tent), _) => {
+                let known = know(draft, card)?;
                 Ok(draft.grant(tent, &Role::Approver(person.clone()))? || known)
             }
-            Self::Root(threshold) => {
-                let known = draft.know(card)?;
+            (Self::Root(threshold), _) => {
+                let known = know(draft, card)?;
                 let threshold = threshold.is_some_and(|threshold| draft.set_threshold(threshold));
                 Ok(draft.root(person, true)? || known || threshold)
             }
-            Self::Works(site) => {
-                let known = know_person(draft, card)?;
+            (Self::Works(site), _) => {
+                let known = know_person(draft, person, keys(card))?;
                 Ok(draft.works_at(person, site, true)? || known)
             }
-            Self::Renew => {
-                let keys = draft.add_key(person, &card.key)?;
-                Ok(draft.renew_site(card)? || keys)
+            (Self::Renew, _) => {
+                let mut changed = false;
+                for key in keys(card) {
+                    changed |= draft.add_key(person, key)?;
+                }
+                if let AnyCard::Site(card) = card {
+                    changed |= draft.renew_site(card)?;
+                }
+                Ok(changed)
             }
         }
     }
 
     /// For the log.
-    fn words(&self, card: &Card) -> String {
-        let Card { site, person, .. } = card;
-        let fingerprint = card.fingerprint();
-        match self {
-            Self::Tent(tent, grant) => format!("{site} ({person}, card {fingerprint}) is {grant} of tent {tent}"),
-            Self::Approver(tent) => format!("{person} (card {fingerprint}) is approver of tent {tent}"),
-            Self::Root(None) => format!("{person} (card {fingerprint}) is a root person"),
-            Self::Root(Some(k)) => format!("{person} (card {fingerprint}) is a root person, it takes {k} of them"),
-            Self::Works(at) => format!("{person} (card {fingerprint}) works at {at}"),
-            Self::Renew => format!("{site} ({person}) has card {fingerprint} from now on"),
+    fn words(&self, card: &AnyCard) -> String {
+        let (person, fingerprint) = (card.person(), card.fingerprint());
+        match (self, card) {
+            (Self::Tent(tent, grant), AnyCard::Site(card)) => {
+                format!("{} ({person}, card {fingerprint}) is {grant} of tent {tent}", card.site)
+            }
+            (Self::Tent(tent, grant), _) => format!("{person} (card {fingerprint}) is {grant} of tent {tent}"),
+            (Self::Approver(tent), _) => format!("{person} (card {fingerprint}) is approver of tent {tent}"),
+            (Self::Root(None), _) => format!("{person} (card {fingerprint}) is a root person"),
+            (Self::Root(Some(k)), _) => format!("{person} (card {fingerprint}) is a root person, it takes {k} of them"),
+            (Self::Works(at), _) => format!("{person} (card {fingerprint}) works at {at}"),
+            (Self::Renew, AnyCard::Site(card)) => {
+                format!("{} ({person}) has card {fingerprint} from now on", card.site)
+            }
+            (Self::Renew, AnyCard::Person(_)) => format!("{person} has the keys of card {fingerprint} too"),
         }
     }
 }
 
-/// Makes a card's person known, and not its site.
-fn know_person(draft: &mut Draft, card: &Card) -> Result<bool, EditError> {
-    let person = Person { name: card.person.clone(), organisation: None, keys: vec![card.key.clone()] };
-    match draft.before().persons.iter().find(|known| known.name == person.name) {
-        Some(known) if known.keys.contains(&card.key) => Ok(false),
-        Some(_) => Err(EditError::OtherKey { person: person.name }),
-        None => Ok(draft.add_person(&person)),
+/// What the card's person signs with.
+fn keys(card: &AnyCard) -> &[PublicKey] {
+    match card {
+        AnyCard::Site(card) => std::slice::from_ref(&card.key),
+        AnyCard::Person(card) => card.keys(),
+    }
+}
+
+/// Makes whatever a card is of known.
+fn know(draft: &mut Draft, card: &AnyCard) -> Result<bool, EditError> {
+    match card {
+        AnyCard::Site(card) => draft.know(card),
+        AnyCard::Person(card) => know_person(draft, card.person(), card.keys()),
+    }
+}
+
+/// Makes a person known. One who is known has to have all these keys.
+fn know_person(draft: &mut Draft, name: &PersonName, keys: &[PublicKey]) -> Result<bool, EditError> {
+    match draft.before().person(name) {
+        Some(known) if keys.iter().all(|key| known.keys.contains(key)) => Ok(false),
+        Some(_) => Err(EditError::OtherKey { person: name.clone() }),
+        None => Ok(draft.add_person(&Person { name: name.clone(), organisation: None, keys: keys.to_vec() })),
     }
 }
 
@@ -140,10 +182,13 @@ pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<Changed, TrustErro
 
 /// Trusts the card in `bytes`, whose fingerprint was compared.
 pub fn trust(vault: &mut Vault, bytes: &[u8], expected: CardFingerprint, trust: &Trust) -> Result<Changed, TrustError> {
-    let card = Card::parse(bytes)?;
+    let card = AnyCard::parse(bytes)?;
     let actual = card.fingerprint();
     if actual != expected {
         return Err(TrustError::Fingerprint { actual, expected });
+    }
+    if let (Trust::Tent(_, grant @ (Grant::Member | Grant::Auditor)), AnyCard::Person(_)) = (trust, &card) {
+        return Err(TrustError::NoSite { person: card.person().clone(), grant: *grant });
     }
     change(vault, Some(trust.words(&card)), |draft| trust.edit(draft, &card))
 }

@@ -260,8 +260,7 @@ impl<'p> Roots<'p> {
             return Err(Uncounted::Revoked(name.clone()));
         }
         let touch = policy.root.signatures;
-        // SPEC 4.2: a security key must have been touched, whatever is asked.
-        if !touch.is_met_by(shown) || !touch.can_be_met_by(key) || (key.is_security_key() && !shown.presence) {
+        if !touch.is_met_by_key(key, shown) {
             return Err(Uncounted::NotShown(name.clone(), touch));
         }
         Ok(name)

@@ -2,7 +2,7 @@
 
 use super::is_default;
 use crate::names::{PersonName, SiteName, TentName};
-use crate::sshsig::{PublicKey, Touch};
+use crate::sshsig::{PublicKey, Shown, Touch};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -96,6 +96,14 @@ impl Touch {
     #[must_use]
     pub fn can_be_met_by(self, key: &PublicKey) -> bool {
         self == Self::Any || key.is_security_key()
+    }
+
+    /// Whether a signature of `key` that shows this is enough. One of a security key must at least show that it was
+    /// touched, whatever is asked; one of a file shows nothing.
+    #[must_use]
+    pub fn is_met_by_key(self, key: &PublicKey, shown: Shown) -> bool {
+        // SPEC 4.2: the flags count of security keys only.
+        self.can_be_met_by(key) && self.is_met_by(shown) && (!key.is_security_key() || shown.presence)
     }
 }
 

@@ -122,10 +122,11 @@ fn check_content(tent: &TentName, rules: &ContentRules, spot: &Spot) -> Check {
 }
 
 fn check_formats(list: &List, spot: &Spot, names: &[String]) -> Check {
+    let may_begin = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_word = |name: &String| {
-        name.bytes().next().is_some_and(|c| c.is_ascii_lowercase())
-            && name.len() <= 32
-            && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+        name.len() <= 32
+            && name.bytes().next().is_some_and(may_begin)
+            && name.bytes().all(|c| may_begin(c) || c == b'-')
     };
     first(spot, names, |name| !is_word(name), |name| Fault::FormatName { list: list.clone(), name: shorten(name) })?;
     once(list, spot, names)

@@ -15,6 +15,8 @@ pub enum Namespace {
     Policy,
     /// A vault's signature over the head of its log.
     Checkpoint,
+    /// A vault's signature over the list of a bundle's wraps.
+    Wrap,
 }
 
 impl Namespace {
@@ -27,6 +29,7 @@ impl Namespace {
             Self::Receipt => "receipt@gapvault",
             Self::Policy => "policy@gapvault",
             Self::Checkpoint => "checkpoint@gapvault",
+            Self::Wrap => "wrap@gapvault",
         }
     }
 }

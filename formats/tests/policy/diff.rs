@@ -1,7 +1,9 @@
 //! What changes between two policies.
 
 use crate::samples::{card, commented, key, parse, person, site, tent};
+use gapvault_formats::card::Card;
 use gapvault_formats::ids::BundleId;
+use gapvault_formats::names::shorten;
 use gapvault_formats::policy::diff::{diff, summary};
 use gapvault_formats::policy::{Approvals, Person, Policy, Revocation, Tent};
 use gapvault_formats::sshsig::Touch;
@@ -30,6 +32,7 @@ fn cases() -> Vec<Case> {
         except: except.iter().map(|byte| BundleId::from_bytes([*byte; 32])).collect(),
     };
     let card_of = |name: &str| card(name, 3);
+    let short = |card: &Card| shorten(&card.recipient_pq.to_string());
     vec![
         case("clock: times believed before count no more", |p| p.reset_clock = true),
         case("root: dora joins", |p| p.root.persons.push(person("dora"))),
@@ -49,6 +52,12 @@ fn cases() -> Vec<Case> {
         case(&format!("site lab: recipient {} -> {}", card("lab", 0).recipient, card_of("x").recipient), move |p| {
             p.sites[0].recipient = card_of("x").recipient;
         }),
+        case(
+            &format!("site lab: post-quantum recipient {} -> {}", short(&card("lab", 0)), short(&card_of("x"))),
+            move |p| {
+                p.sites[0].recipient_pq = card_of("x").recipient_pq;
+            },
+        ),
         case("site lab: another label key", move |p| p.sites[0].label_key = card_of("x").label_key),
         case("tent borealis: begun", |p| p.tents.push(Tent::new(tent("borealis")))),
         case("tent aurora: audit is now member", |p| p.tents[0].members.push(site("audit"))),

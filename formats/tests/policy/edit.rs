@@ -218,8 +218,9 @@ fn other_spellings_of_a_policy_are_edited_too() {
     let persons = plain.persons.iter().map(|p| format!("{{name='{}',keys=[{}]}}", p.name, keys(p)));
     let sites = plain.sites.iter().map(|s| {
         let (name, persons, label_key) = (&s.name, names(&s.persons), s.label_key.expose_hex());
-        let keys = format!("recipient='{}',recipient_pq='{}'", s.recipient, s.recipient_pq);
-        format!("{{name='{name}',persons={persons},card='{}',label_key='{}',{keys}}}", s.card, *label_key)
+        let (card, recipient, recipient_pq) = (&s.card, &s.recipient, &s.recipient_pq);
+        let keys = format!("label_key='{}',recipient='{recipient}',recipient_pq='{recipient_pq}'", *label_key);
+        format!("{{name='{name}',persons={persons},card='{card}',{keys}}}")
     });
     let text = format!(
         "format=1\nepoch=7\nroot.threshold=1\nroot.persons=['ana']\nperson=[{}]\nsite=[{}]\n\
@@ -240,6 +241,17 @@ fn other_spellings_of_a_policy_are_edited_too() {
     assert_eq!(policy.tents[0].content, content, "{text}");
     assert_eq!(policy.tents[0].approvals.as_ref().unwrap().of, ["ana", "emil"].map(person));
     assert_eq!((policy.sites.len(), policy.persons.len(), policy.root.threshold), (4, 5, 2));
+}
+
+#[test]
+fn other_line_ends_are_no_obstacle() {
+    let text = commented().replace('\n', "\r\n");
+    let mut draft = Draft::open(&text).unwrap();
+    assert!(draft.root(&person("dora"), true).unwrap() && draft.root(&person("ana"), false).unwrap());
+    assert!(draft.begin_tent(&tent("borealis")));
+    let (_, policy) = draft.finish(8, time(), false).unwrap();
+    assert_eq!(policy.root.persons, ["ben", "chris", "dora"].map(person));
+    assert_eq!(policy.tents.len(), 2);
 }
 
 /// A change, and what it comes to.

@@ -1,6 +1,6 @@
 //! The root rule: SPEC 10.4.
 
-use crate::samples::{KEYS, PERSONS, commented, key, parse, person};
+use crate::samples::{KEYS, PERSONS, commented, key, parse, person, security_keys};
 use gapvault_formats::ids::PolicyDigest;
 use gapvault_formats::policy::root::{Accepted, RootError, Uncounted, Verified, Whose, is_same_root, judge};
 use gapvault_formats::policy::{Person, Policy, Revocation, Root};
@@ -93,6 +93,40 @@ fn nothing_that_a_file_key_claims_to_show_counts() {
     let RootError::Signatures { tallies } = refused else { panic!("{refused}") };
     assert_eq!(tallies[0].uncounted[0].1, Uncounted::NotShown(person("ana"), Touch::Presence));
     assert_eq!(tallies[0].could, [], "nobody has a security key");
+}
+
+#[test]
+fn a_security_key_counts_for_what_it_shows() {
+    let [ana, ben] = security_keys();
+    let shown = |presence, verification| Shown { presence, verification };
+    let (nothing, touched, known) = (shown(false, false), shown(true, false), shown(true, true));
+    for (asked, shown, counts) in [
+        (Touch::Any, nothing, false),
+        (Touch::Any, touched, true),
+        (Touch::Presence, nothing, false),
+        (Touch::Presence, Shown { presence: false, verification: true }, false),
+        (Touch::Presence, touched, true),
+        (Touch::Verification, touched, false),
+        (Touch::Verification, known, true),
+    ] {
+        let mut old = parse(&commented());
+        old.root.signatures = asked;
+        old.persons[0].keys.push(ana.clone());
+        old.persons[1].keys.push(ben.clone());
+        assert!(old.to_text().is_ok(), "two of three have security keys");
+        let signatures = [&ana, &ben].map(|key| Verified { key, shown });
+        let judged = judge(Some((&old, OLD)), &next(&old), NEW, &signatures);
+        match judged {
+            Ok(_) => assert!(counts, "{asked} {shown:?}"),
+            Err(RootError::Signatures { tallies }) => {
+                assert!(!counts, "{asked} {shown:?}");
+                assert_eq!(tallies[0].uncounted[0].1, Uncounted::NotShown(person("ana"), asked));
+                let files = if asked == Touch::Any { vec!["ana", "ben", "chris"] } else { vec!["ana", "ben"] };
+                assert_eq!(tallies[0].could, files.into_iter().map(person).collect::<Vec<_>>());
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 #[test]

@@ -23,6 +23,15 @@ pub(crate) fn key(who: usize, number: usize) -> PublicKey {
     KEYS_OF[who][number].clone()
 }
 
+/// Keys of security keys, which nobody has.
+pub(crate) fn security_keys() -> [PublicKey; 2] {
+    [
+        include_str!("../../vectors/valid/public-key/sk_p256_of_ssh_keygen.txt"),
+        include_str!("../../vectors/valid/public-key/sk_ed25519_of_ssh_keygen.txt"),
+    ]
+    .map(|line| line.parse().unwrap())
+}
+
 pub(crate) fn person(name: &str) -> PersonName {
     name.parse().unwrap()
 }

@@ -38,12 +38,29 @@ impl Authenticator {
 
     /// What it makes over `message` for `namespace`, with these flags and some count.
     pub(crate) fn sign(&self, namespace: &str, message: &[u8], flags: u8) -> Vec<u8> {
-        let count = [0, 0, 1, 7];
-        let digest = HashAlg::Sha256.digest(&SshSig::signed_data(namespace, HashAlg::Sha512, message).unwrap());
-        let application = HashAlg::Sha256.digest(self.application.as_bytes());
-        let made = sign(&self.key, &[&application[..], &[flags], &count, &digest].concat());
-        [string(self.name), string(made), vec![flags], count.to_vec()].concat()
+        [string(self.name), self.make(&signed_data(namespace, message), flags)].concat()
     }
+
+    /// The same in a web browser, which has it sign a text around the message, for a page.
+    pub(crate) fn sign_for_a_page(&self, namespace: &str, message: &[u8], flags: u8) -> Vec<u8> {
+        let challenge = base64(&signed_data(namespace, message)).replace('+', "-").replace('/', "_");
+        let (challenge, page) = (challenge.trim_end_matches('='), "https://example.com");
+        let text = format!("{{\"type\":\"webauthn.get\",\"challenge\":\"{challenge}\",\"origin\":\"{page}\"}}");
+        let more = [page, &text, ""].map(string).concat();
+        [string(format!("webauthn-{}", self.name)), self.make(text.as_bytes(), flags), more].concat()
+    }
+
+    /// The signature over `bytes`, flags and counter.
+    fn make(&self, bytes: &[u8], flags: u8) -> Vec<u8> {
+        let count = [0, 0, 1, 7];
+        let [application, digest] = [self.application.as_bytes(), bytes].map(|bytes| HashAlg::Sha256.digest(bytes));
+        let made = sign(&self.key, &[&application[..], &[flags], &count, &digest].concat());
+        [string(made), vec![flags], count.to_vec()].concat()
+    }
+}
+
+fn signed_data(namespace: &str, message: &[u8]) -> Vec<u8> {
+    SshSig::signed_data(namespace, HashAlg::Sha512, message).unwrap()
 }
 
 /// What the key of the algorithm itself makes over `bytes`.

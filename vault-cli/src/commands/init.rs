@@ -3,8 +3,10 @@
 use crate::failure::Failure;
 use crate::ui::Ui;
 use gapvault_core::clock::Clock;
+use gapvault_core::formats::agefile::Recipient;
 use gapvault_core::formats::ids::CardFingerprint;
 use gapvault_core::formats::names::{PersonName, SiteName};
+use gapvault_core::keys::set_recovery;
 use gapvault_core::vault::Vault;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -23,6 +25,10 @@ pub(crate) struct InitArgs {
     /// Who signs here [default: the site's name]
     #[arg(long, value_name = "NAME")]
     person: Option<PersonName>,
+    /// An age recipient whose identity is kept elsewhere, offline: what the vault holds is sealed to it too. Give one of
+    /// each kind
+    #[arg(long, value_name = "RECIPIENT")]
+    recovery: Vec<Recipient>,
 }
 
 #[derive(Serialize)]
@@ -31,24 +37,35 @@ struct Made {
     site: SiteName,
     person: PersonName,
     card_fingerprint: CardFingerprint,
+    recovery: Vec<Recipient>,
 }
 
 pub(crate) fn run(args: InitArgs, ui: &Ui) -> Result<(), Failure> {
-    let InitArgs { dir, site, person } = args;
+    let InitArgs { dir, site, person, recovery } = args;
     let person = match person {
         Some(person) => person,
         // Every site name is a person name too.
         None => site.as_str().parse().map_err(|e| Failure::usage(format!("{e}"), "name the person with --person"))?,
     };
-    let vault = Vault::init(&dir, site, person, Clock::SYSTEM)?;
+    let mut vault = Vault::init(&dir, site, person, Clock::SYSTEM)?;
+    set_recovery(&mut vault, &recovery)?;
     let card = vault.card();
-    let made =
-        Made { vault: dir, site: card.site.clone(), person: card.person.clone(), card_fingerprint: card.fingerprint() };
+    let made = Made {
+        vault: dir,
+        site: card.site.clone(),
+        person: card.person.clone(),
+        card_fingerprint: card.fingerprint(),
+        recovery: vault.recovery(),
+    };
     let human = format!(
         "made vault {} for site {}, whose policy denies everything\ncard fingerprint {}\n",
         made.vault.display(),
         made.site,
         made.card_fingerprint
     );
-    ui.result(&made, &human)
+    ui.result(&made, &human)?;
+    if recovery.is_empty() {
+        ui.note("note: whoever loses secrets/age.key loses what this vault holds; `gapvault recovery new --out FILE` makes an identity to keep offline");
+    }
+    Ok(())
 }

@@ -8,11 +8,14 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod media;
 pub(crate) mod pending;
 pub(crate) mod policy;
+pub(crate) mod recovery;
+pub(crate) mod rekey;
 pub(crate) mod repair;
 pub(crate) mod revoke;
 pub(crate) mod show;
@@ -53,6 +56,9 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Failure> {
         Command::Show(args) => show::run(&args, &global, ui),
         Command::Checkout(args) => checkout::run(&args, &global, ui),
         Command::Log(args) => log::run(&args, &global, ui),
+        Command::Keys(args) => keys::run(args, &global, ui),
+        Command::Recovery(args) => recovery::run(args, &global, ui),
+        Command::Rekey(args) => rekey::run(args, &global, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
 }

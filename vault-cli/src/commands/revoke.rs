@@ -4,12 +4,12 @@ use super::change::Change;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
-use gapvault_core::formats::card::Card;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::limits;
 use gapvault_core::formats::names::PersonName;
-use gapvault_core::formats::sshsig::PublicKey;
+use gapvault_core::formats::person_card::AnyCard;
 use gapvault_core::policy::{Revoked, revoke};
+use gapvault_core::sign::read_public_key;
 use gapvault_core::vault::{Access, Vault};
 use serde::Serialize;
 use std::io::Read;
@@ -64,25 +64,17 @@ fn resolve(text: &str, vault: &Vault) -> Result<Revoked, Failure> {
         return Ok(Revoked::Fingerprint(fingerprint));
     }
     if let Ok(key) = text.parse() {
-        return Ok(Revoked::Key(key));
+        return Ok(Revoked::Keys(vec![key]));
     }
     let path = Path::new(text);
     let action = format!("{text} is no person of the policy and no key, and as a file: can't read it");
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|e| Failure::io(&action, &e))?;
     file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Failure::io(&action, &e))?;
-    let card = Card::parse(&bytes).ok().map(|card| card.key);
-    card.or_else(|| public_key(&bytes)).map(Revoked::Key).ok_or_else(|| {
-        Failure::usage(
-            format!("{} is neither a card nor an OpenSSH public key", path.display()),
-            "name a person of the policy, a key's fingerprint, or a file like id_ecdsa.pub",
-        )
-    })
-}
-
-/// The key of a file as `ssh-keygen` writes it: type, base64, and perhaps a comment.
-fn public_key(bytes: &[u8]) -> Option<PublicKey> {
-    let line = std::str::from_utf8(bytes).ok()?.lines().next()?;
-    let mut words = line.split(' ');
-    format!("{} {}", words.next()?, words.next()?).parse().ok()
+    match AnyCard::parse(&bytes) {
+        Ok(AnyCard::Site(card)) => Ok(Revoked::Keys(vec![card.key])),
+        Ok(AnyCard::Person(card)) => Ok(Revoked::Keys(card.keys().to_vec())),
+        // What is neither is told as a key that is none.
+        Err(_) => Ok(Revoked::Keys(vec![read_public_key(path)?])),
+    }
 }

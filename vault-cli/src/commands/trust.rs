@@ -5,10 +5,10 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
 use gapvault_core::error::Kind;
-use gapvault_core::formats::card::Card;
 use gapvault_core::formats::ids::CardFingerprint;
 use gapvault_core::formats::limits;
 use gapvault_core::formats::names::{PersonName, SiteName, TentName};
+use gapvault_core::formats::person_card::AnyCard;
 use gapvault_core::formats::policy::Grant;
 use gapvault_core::trust::{Trust, TrustError, trust};
 use gapvault_core::vault::{Access, Vault};
@@ -44,7 +44,7 @@ pub(crate) struct TrustArgs {
     /// A site of the policy at which the card's person works
     #[arg(long, conflicts_with_all = ["tent", "role"])]
     site: Option<SiteName>,
-    /// Take it as the new card of a site that is known; keys that its person had stay until they are revoked
+    /// Take it as the new card of a site or person that is known; keys that the person had stay until they are revoked
     #[arg(long, conflicts_with_all = ["tent", "role", "site"])]
     renew: bool,
     /// With the role root: how many root persons a new policy takes from now on
@@ -105,7 +105,8 @@ impl TrustArgs {
 
 #[derive(Serialize)]
 struct Trusted {
-    site: SiteName,
+    /// The card's site, if it is a site's.
+    site: Option<SiteName>,
     person: PersonName,
     fingerprint: CardFingerprint,
     tent: Option<TentName>,
@@ -122,7 +123,7 @@ pub(crate) fn run(args: &TrustArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|e| Failure::io(&action, &e))?;
     file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Failure::io(&action, &e))?;
-    let card = Card::parse(&bytes).map_err(|e| {
+    let card = AnyCard::parse(&bytes).map_err(|e| {
         let failure = Failure::from(TrustError::from(e));
         Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }
     })?;
@@ -144,25 +145,34 @@ pub(crate) fn run(args: &TrustArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         human.push_str(&format!("tent {tent} is new in this vault; `gapvault untrust` takes a role back\n"));
     }
     human.push_str(&change.still());
-    let Card { site, person, .. } = card;
+    let (site, person) = (site_of(&card).cloned(), card.person().clone());
     let (tent, role, works_at) = (args.tent.clone(), args.role.map(Role::name), args.site.clone());
     ui.result(&Trusted { site, person, fingerprint, tent, role, works_at, change }, &human)
 }
 
+/// The site that a card is of.
+fn site_of(card: &AnyCard) -> Option<&SiteName> {
+    match card {
+        AnyCard::Site(card) => Some(&card.site),
+        AnyCard::Person(_) => None,
+    }
+}
+
 /// What became of it, in a line.
-fn sentence(asked: &Trust, card: &Card, change: &Change) -> String {
-    let Card { site, person, .. } = card;
-    let is = change.is_now();
+fn sentence(asked: &Trust, card: &AnyCard, change: &Change) -> String {
+    let (person, is) = (card.person(), change.is_now());
     let already = if change.changed { "" } else { " already" };
-    match asked {
-        Trust::Tent(tent, Grant::Exporter) if change.changed => {
+    match (asked, site_of(card)) {
+        (Trust::Tent(tent, Grant::Exporter), Some(site)) if change.changed => {
             format!("{person} of {site} {is} an exporter of tent {tent}\n")
         }
-        Trust::Tent(tent, grant) => format!("{site} {is} {grant} of tent {tent}{already}\n"),
-        Trust::Approver(tent) => format!("{person} {is} an approver of tent {tent}{already}\n"),
-        Trust::Root(_) => format!("{person} {is} a root person{already}\n"),
-        Trust::Works(at) => format!("{person} {is} a person of site {at}{already}\n"),
-        Trust::Renew => format!("{} {is} the card of site {site}{already}\n", card.fingerprint()),
+        (Trust::Tent(tent, grant), Some(site)) => format!("{site} {is} {grant} of tent {tent}{already}\n"),
+        (Trust::Tent(tent, grant), None) => format!("{person} {is} {grant} of tent {tent}{already}\n"),
+        (Trust::Approver(tent), _) => format!("{person} {is} an approver of tent {tent}{already}\n"),
+        (Trust::Root(_), _) => format!("{person} {is} a root person{already}\n"),
+        (Trust::Works(at), _) => format!("{person} {is} a person of site {at}{already}\n"),
+        (Trust::Renew, Some(site)) => format!("{} {is} the card of site {site}{already}\n", card.fingerprint()),
+        (Trust::Renew, None) => format!("{} {is} a card of {person}{already}\n", card.fingerprint()),
     }
 }
 
@@ -177,10 +187,14 @@ fn role_of(asked: &Trust) -> String {
     }
 }
 
-/// Says by which card a site is known now.
-fn tell_known(vault: &Vault, card: &Card, ui: &Ui) {
-    if let Some(known) = vault.policy().site(&card.site) {
+/// Says by which card or keys a site or person is known now.
+fn tell_known(vault: &Vault, card: &AnyCard, ui: &Ui) {
+    if let Some(known) = site_of(card).and_then(|site| vault.policy().site(site)) {
         ui.note(&format!("site {} is known by the card {}", known.name, known.card));
+    }
+    let known = vault.policy().person(card.person());
+    for key in known.iter().flat_map(|person| &person.keys) {
+        ui.note(&format!("person {} is known by the key {}", card.person(), key.fingerprint()));
     }
 }
 
@@ -190,14 +204,18 @@ fn fingerprint(text: &str) -> Result<CardFingerprint, String> {
     digits.to_ascii_lowercase().parse().map_err(|_| "expected 64 hex digits".to_owned())
 }
 
-fn confirm(card: &Card, role: &str, ui: &Ui) -> Result<CardFingerprint, Failure> {
+fn confirm(card: &AnyCard, role: &str, ui: &Ui) -> Result<CardFingerprint, Failure> {
     let fingerprint = card.fingerprint();
-    ui.note(&format!(
-        "card of site {}, person {}, who signs with key {}",
-        card.site,
-        card.person,
-        card.key.fingerprint()
-    ));
+    match card {
+        AnyCard::Site(card) => {
+            let key = card.key.fingerprint();
+            ui.note(&format!("card of site {}, person {}, who signs with key {key}", card.site, card.person));
+        }
+        AnyCard::Person(card) => {
+            let keys: Vec<_> = card.keys().iter().map(|key| key.fingerprint().to_string()).collect();
+            ui.note(&format!("card of person {}, who signs with {}", card.person(), keys.join(", ")));
+        }
+    }
     ui.note(&format!("fingerprint {fingerprint}"));
     let question = format!("Did its owner confirm this fingerprint by another way? Trust it {role}?");
     match ui.ask(&question) {

@@ -76,5 +76,10 @@ pub(crate) fn run(args: &UntrustArgs, global: &Global, ui: &Ui) -> Result<(), Fa
     let human = format!("{} {is} {what}\n{}", args.name, change.still());
     let UntrustArgs { name, tent, role, site, .. } = args;
     let (tent, works_at) = (tent.as_ref(), site.as_ref());
+    if let Untrust::Tent(tent, Grant::Member) = &what {
+        ui.note(&format!(
+            "note: {name} knows the key of tent {tent}; `gapvault rekey --tent {tent}` makes a new one for what is exported from now on"
+        ));
+    }
     ui.result(&Untrusted { name, tent, role: role.map(Role::name), works_at, change }, &human)
 }

@@ -127,10 +127,10 @@ pub fn propose(vault: &Vault, subject: Subject<'_>, key: &PublicKey) -> Result<P
     }
 
     expect_descriptions(&bundle.folder, &seal)?;
-    let identity = &vault.identities().age;
-    let keys = open_keys(&bundle.folder, &seal, identity)?;
+    let identities = vault.age_identities(seal.predicate().suite)?;
+    let keys = open_keys(&bundle.folder, &seal, identities)?;
     let claims = Claims { tent: &addressed.tent, exporter: &exporter };
-    let contents = load(&bundle.folder, &seal, identity, keys.as_ref(), claims, Wanted::Entries)?;
+    let contents = load(&bundle.folder, &seal, identities, keys.as_ref(), claims, Wanted::Entries)?;
     let readers = contents.head.readers.into_iter().map(|reader| {
         let known = is_known(policy, &addressed, &reader);
         KnownReader { reader, known }

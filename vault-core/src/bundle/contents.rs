@@ -2,9 +2,9 @@
 
 use super::files::{BundleError, read_sealed};
 use super::witness::{Witness, Witnessed};
-use crate::error::explain;
+use crate::error::{FsError, explain};
 use crate::fs::{Folder, OpenError};
-use gapvault_formats::agefile::{AgeError, Identity};
+use gapvault_formats::agefile::{AgeError, Identity, OpenReader};
 use gapvault_formats::catalogue::{self, Artifact, CatalogueError, CatalogueReader, Head, Role};
 use gapvault_formats::coding::Coding;
 use gapvault_formats::custody::Moved;
@@ -15,7 +15,7 @@ use gapvault_formats::names::{ArtifactRef, PersonName, TentName};
 use gapvault_formats::padding;
 use gapvault_formats::seal::{BundleFile, Seal};
 use gapvault_formats::table;
-use std::io::{BufReader, Cursor};
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
 
 /// Why a bundle's descriptions are refused, though their bytes are those of the seal.
 #[derive(Debug, thiserror::Error)]
@@ -125,14 +125,14 @@ pub(crate) struct Contents {
     pub(crate) chunks: Vec<ChunkRow>,
 }
 
-/// The keys of a bundle; `None` if they are not sealed to `identity`.
-pub(crate) fn open_keys(folder: &Folder, seal: &Seal, identity: &Identity) -> Result<Option<Keys>, ContentsError> {
+/// The keys of a bundle; `None` if they are sealed to none of `identities`.
+pub(crate) fn open_keys(folder: &Folder, seal: &Seal, identities: &[Identity]) -> Result<Option<Keys>, ContentsError> {
     let file = BundleFile::Keys;
     let bytes = read_sealed(folder, seal, &file)?;
     let mut text = zeroize::Zeroizing::new(String::new());
-    let opened =
-        gapvault_formats::agefile::OpenReader::new(Cursor::new(bytes), identity, seal.predicate().stanzas.keys)
-            .and_then(|mut r| Ok(std::io::Read::read_to_string(&mut r, &mut text)?));
+    let stanzas = seal.predicate().stanzas.keys;
+    let opened = with_any(identities, |identity| OpenReader::new(Cursor::new(&bytes), identity, stanzas))
+        .and_then(|mut reader| Ok(reader.read_to_string(&mut text)?));
     match opened {
         Ok(_) => {}
         Err(AgeError::NotARecipient) => return Ok(None),
@@ -144,6 +144,15 @@ pub(crate) fn open_keys(folder: &Folder, seal: &Seal, identity: &Identity) -> Re
     Ok(Some(keys))
 }
 
+/// Opens with the first of `identities` that the file is sealed to.
+pub(crate) fn with_any<T>(
+    identities: &[Identity],
+    mut open: impl FnMut(&Identity) -> Result<T, AgeError>,
+) -> Result<T, AgeError> {
+    let opened = identities.iter().map(&mut open).find(|opened| !matches!(opened, Err(AgeError::NotARecipient)));
+    opened.unwrap_or(Err(AgeError::NotARecipient))
+}
+
 /// Who may have made a bundle, by its signature and tags.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claims<'a> {
@@ -153,40 +162,106 @@ pub(crate) struct Claims<'a> {
 
 /// Reads the catalogue and, with the bundle's keys, the index; keeps what is `wanted`, checks everything.
 ///
-/// The files' digests against the seal have been checked by the caller. An auditor gives its own identity instead of
-/// keys.
+/// The files' digests against the seal have been checked by the caller. An auditor gives its own identities instead
+/// of keys.
 pub(crate) fn load(
     folder: &Folder,
     seal: &Seal,
-    reader: &Identity,
+    readers: &[Identity],
     keys: Option<&Keys>,
     claims: Claims<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Contents, ContentsError> {
-    let identity = keys.map_or(reader, |keys| &keys.identity);
-    let (head, mut artifacts, sizes) = load_catalogue(folder, seal, identity, wanted, keys.is_some())?;
-    expect(&BundleFile::Catalogue, "tent", &head.tent, "destination tag", claims.tent)?;
-    expect(&BundleFile::Catalogue, "person", &head.person, "policy", claims.exporter)?;
+    let own = keys.map(|keys| std::slice::from_ref(&keys.identity));
+    let (head, mut artifacts, sizes) = load_catalogue(folder, seal, own.unwrap_or(readers), wanted, own.is_some())?;
+    expect_claims(&head, claims)?;
     let Some(keys) = keys else { return Ok(Contents { head, artifacts, chunks: Vec::new() }) };
     expect(&BundleFile::Keys, "tent", &keys.tent, "destination tag", claims.tent)?;
-    let chunks = load_index(folder, seal, identity, &sizes, wanted, &mut artifacts)?;
+    let chunks = load_index(folder, seal, &keys.identity, &sizes, wanted, &mut artifacts)?;
     Ok(Contents { head, artifacts, chunks })
+}
+
+/// Reads a catalogue that was sealed anew, in the same way.
+pub(crate) fn catalogue_of(
+    input: impl BufRead,
+    seal: &Seal,
+    wanted: Wanted<'_>,
+    claims: Claims<'_>,
+) -> Result<(Head, Vec<ArtifactContents>), ContentsError> {
+    let (head, artifacts, _) = read_catalogue(input, seal, wanted, false)?;
+    expect_claims(&head, claims)?;
+    Ok((head, artifacts))
+}
+
+fn expect_claims(head: &Head, claims: Claims<'_>) -> Result<(), ContentsError> {
+    expect(&BundleFile::Catalogue, "tent", &head.tent, "destination tag", claims.tent)?;
+    expect(&BundleFile::Catalogue, "person", &head.person, "policy", claims.exporter)
 }
 
 fn load_catalogue(
     folder: &Folder,
     seal: &Seal,
-    identity: &Identity,
+    identities: &[Identity],
+    wanted: Wanted<'_>,
+    member: bool,
+) -> Result<(Head, Vec<ArtifactContents>, Vec<u64>), ContentsError> {
+    let file = BundleFile::Catalogue;
+    let stanzas = seal.predicate().stanzas.catalogue;
+    let opened = sealed_to_any(folder, &file, identities, |input, identity| table::open(input, identity, stanzas));
+    let (input, witness) = opened.map_err(|error| match error {
+        ContentsError::Age { fault: AgeError::NotARecipient, file } if member => ContentsError::OtherIdentity { file },
+        error => error,
+    })?;
+    let read = read_catalogue(input, seal, wanted, member)?;
+    witness.expect(folder, seal, &file)?;
+    Ok(read)
+}
+
+/// Copies the plaintext of the bundle's catalogue, which one of `identities` opens.
+pub(crate) fn copy_catalogue(
+    folder: &Folder,
+    seal: &Seal,
+    identities: &[Identity],
+    out: &mut dyn Write,
+) -> Result<(), ContentsError> {
+    let file = BundleFile::Catalogue;
+    let failed = |source: std::io::Error| FsError::at("can't copy", &folder.path().join(file.to_string()))(source);
+    let opened = sealed_to_any(folder, &file, identities, |input, identity| {
+        OpenReader::new(input, identity, seal.predicate().stanzas.catalogue)
+    });
+    let (mut input, witness) = opened?;
+    std::io::copy(&mut input, out).map_err(|e| BundleError::from(failed(e)))?;
+    Ok(witness.expect(folder, seal, &file)?)
+}
+
+/// Opens a file of the bundle with the first of `identities` that it is sealed to, each time anew from its first byte:
+/// what is used is what the witness saw.
+fn sealed_to_any<T>(
+    folder: &Folder,
+    file: &BundleFile,
+    identities: &[Identity],
+    open_age: impl Fn(BufReader<Witnessed>, &Identity) -> Result<T, AgeError>,
+) -> Result<(T, Witness), ContentsError> {
+    for identity in identities {
+        let (input, witness) = open(folder, file)?;
+        match open_age(input, identity) {
+            Err(AgeError::NotARecipient) => {}
+            Err(fault) => return Err(ContentsError::Age { file: file.clone(), fault }),
+            Ok(opened) => return Ok((opened, witness)),
+        }
+    }
+    Err(ContentsError::Age { file: file.clone(), fault: AgeError::NotARecipient })
+}
+
+/// Reads the records of a catalogue, whichever file they stand in, and holds them against the seal.
+fn read_catalogue(
+    input: impl BufRead,
+    seal: &Seal,
     wanted: Wanted<'_>,
     member: bool,
 ) -> Result<(Head, Vec<ArtifactContents>, Vec<u64>), ContentsError> {
     let file = BundleFile::Catalogue;
     let stanzas = &seal.predicate().stanzas;
-    let (input, witness) = open(folder, &file)?;
-    let input = table::open(input, identity, stanzas.catalogue).map_err(|fault| match fault {
-        AgeError::NotARecipient if member => ContentsError::OtherIdentity { file: file.clone() },
-        fault => ContentsError::Age { file: file.clone(), fault },
-    })?;
     let mut reader = CatalogueReader::new(input)?;
     let head = reader.head().clone();
     expect(&file, "nonce", &head.nonce, "seal", &seal.predicate().nonce)?;
@@ -229,8 +304,18 @@ fn load_catalogue(
             artifact.entries.push(entry);
         }
     }
-    witness.expect(folder, seal, &file)?;
     Ok((head, artifacts, sizes))
+}
+
+/// Whether `identity` is the one that the bundle's index is sealed to.
+pub(crate) fn opens_index(folder: &Folder, seal: &Seal, identity: &Identity) -> Result<(), ContentsError> {
+    let file = BundleFile::Index;
+    let stanzas = seal.predicate().stanzas.index;
+    match OpenReader::new(open(folder, &file)?.0, identity, stanzas) {
+        Ok(_) => Ok(()),
+        Err(AgeError::NotARecipient) => Err(ContentsError::OtherIdentity { file }),
+        Err(fault) => Err(ContentsError::Age { file, fault }),
+    }
 }
 
 fn load_index(

@@ -16,7 +16,10 @@ mod volumes;
 mod witness;
 
 pub(crate) use choose::{Chosen, Listed, Sealed, choose, tell_claimed};
-pub(crate) use contents::{ArtifactContents, ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, load, open_keys};
+pub(crate) use contents::{
+    ArtifactContents, ChunkRow, Claims, Contents, Entry, FileEntry, Wanted, catalogue_of, copy_catalogue, load,
+    open_keys, opens_index, with_any,
+};
 pub(crate) use deliver::weight;
 pub(crate) use fetch::{Fetched, Nowhere, Shelf, announce, fetch, read_from};
 pub(crate) use files::{check_header, digest_of};
@@ -24,6 +27,8 @@ pub(crate) use judge::{Heard, Judged, asked, hear, join, judge, may_approve, sho
 pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_lack, tell_unmended};
 pub(crate) use room::check_room;
 pub(crate) use volumes::{Homes, Whereabouts, regenerate_sums, volume_files};
+
+pub(crate) use witness::{Witness, Witnessed};
 
 pub use choose::{Note, SetError};
 pub use contents::ContentsError;

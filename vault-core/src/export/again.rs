@@ -3,7 +3,7 @@
 
 use super::describe::{Signing, describe_on, sign};
 use super::done::VolumeDone;
-use super::journal::Kept;
+use super::journal::{Begin, Kept};
 use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
 use super::pack::FullPack;
 use super::pipeline::remake_lost;
@@ -20,12 +20,12 @@ use super::{ExportError, ExportOptions, Exporter, Interruption, Outcome, Proof, 
 use crate::bundle::check_room;
 use crate::error::FsError;
 use crate::fs::Aligned;
-use crate::held::HeldError;
+use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
 use crate::pool::{Buffers, Stop};
 use crate::sign::Signer;
 use crate::vault::Vault;
-use gapvault_formats::agefile::Suite;
+use gapvault_formats::agefile::{AgeError, Identity, Suite};
 use gapvault_formats::custody::{self, Exported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::limits;
@@ -225,8 +225,8 @@ fn remake_volume(
     let Unfinished { rows, packs, .. } = unfinished;
     let remake = Remake {
         source: &source,
-        tent_key: &vault.tent_key(&exported.tent)?,
-        recipient: open_identity(vault, &begin)?.recipient(),
+        tent_key: &vault.load_tent_key(&exported.tent, &begin.tent_key)?,
+        recipient: identity_of(vault, &begin, &request.bundle)?.recipient(),
         pack_size: begin.pack_size,
         rows: &rows,
         packs: packs.len() as u64,
@@ -243,6 +243,22 @@ fn remake_volume(
     let (outcome, described) = seal_again(vault, (exported, &old), &volume, (&mut targets, &done, fresh), signing)?;
     seal_all(&mut targets, &described)?;
     Ok(Outcome { kept: kept_before, ..outcome })
+}
+
+/// The bundle's identity: as its journal has it or, if that is sealed to an identity which was forgotten since, from the
+/// bundle's keys or their wrap.
+fn identity_of(vault: &Vault, begin: &Begin, bundle: &BundleId) -> Result<Identity, ExportError> {
+    let unopened = match open_identity(vault, begin) {
+        Err(error @ ExportError::Age(AgeError::NotARecipient)) => error,
+        opened => return opened,
+    };
+    let Some(held) = vault.held().find(|held| held.bundle() == *bundle) else { return Err(unopened) };
+    let held::Sealed { folder, seal } = held::sealed(vault, held)?;
+    let Some(found) = held::keys(vault, held, &folder, &seal, vault.age_identities(begin.suite)?)? else {
+        return Err(unopened);
+    };
+    found.check(&folder, &seal)?;
+    Ok(found.keys.identity)
 }
 
 /// The exporter of the old seal, who must still be one.
@@ -339,6 +355,7 @@ fn seal_again(
     };
     let created = later(vault.clock().now(), exported.created);
     let new = Exported { bundle: described.id, created, size: described.size, ..exported.clone() };
+    crate::wraps::carry_over(vault, &exported.bundle, &described.id)?;
     staging.place(&described.id)?;
     vault.record(custody::Event::Exported(Box::new(new.clone())))?;
     take_places(vault)?;

@@ -15,7 +15,6 @@ use gapvault_formats::agefile::SealWriter;
 use gapvault_formats::catalogue::{self, Artifact, CatalogueWriter, Record, Role};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::index::{self, IndexWriter, Run};
-use gapvault_formats::keys::Keys;
 use gapvault_formats::names::VolumeName;
 use gapvault_formats::seal::{BundleFile, Parity, Predicate, SEAL_NAME, Seal, Stanzas, StreamLayout, Subject, Volume};
 use gapvault_formats::table::TableWriter;
@@ -206,12 +205,7 @@ fn runs(chunks: &[u32]) -> Vec<Run> {
 }
 
 fn write_keys(plan: &Plan<'_>, path: &Path) -> Result<(), ExportError> {
-    let keys = Keys {
-        nonce: plan.nonce,
-        tent: plan.request.tent.clone(),
-        tent_key: plan.tent_key.clone(),
-        identity: plan.identity.clone(),
-    };
+    let keys = plan.keys();
     let mut out = SealWriter::new(begin(path)?, &plan.recipients(Role::Member))?;
     let failed = || FsError::at("can't write", path);
     out.write_all(keys.expose_text().as_bytes()).map_err(failed())?;

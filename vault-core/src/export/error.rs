@@ -8,6 +8,7 @@ use crate::media::ProbeError;
 use crate::observe::Observer;
 use crate::sign::SignError;
 use crate::vault::VaultError;
+use crate::wraps::WrapError;
 use gapvault_formats::agefile::{AgeError, Suite};
 use gapvault_formats::catalogue::{CatalogueError, Role};
 use gapvault_formats::ids::{BundleId, KeyFingerprint, MediumDigest};
@@ -151,9 +152,22 @@ pub enum ExportError {
         /// The paths and options that it was begun with, as they are typed.
         begun: String,
     },
+    /// It was begun with a tent key that was renewed since.
+    #[error("export {label} of {artifact} is not finished, and the key of tent {tent} was renewed since it was begun")]
+    TentKeyRenewed {
+        /// Which export.
+        label: Label,
+        /// What it is of.
+        artifact: ArtifactRef,
+        /// The tent.
+        tent: TentName,
+    },
     /// A chunk is not coded as it was when the export began.
     #[error("this version of gapvault codes the content in another way than the one that began the export")]
     OtherCoding,
+    /// What opens it could not be sealed anew.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
     /// It broke off, and can go on.
     #[error("{error}; {kept} written packs are kept")]
     Unfinished {
@@ -374,7 +388,7 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
-explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
+explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Probe, Held, Sign], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
     Self::TooSmall { .. } | Self::TooSmallAlone { .. } => (Medium, Some("add a medium with another --to, have several put in one after the other (`--volume-size`), or start all the same with --overcommit: content mostly gets smaller")),
@@ -385,9 +399,11 @@ explain!(ExportError, pass: [Vault, Fs, Medium, Room, Source, Probe, Held, Sign]
     Self::NotSpare => (Usage, Some("`--parity` works with one medium and with media that are swapped")),
     Self::SourceChanged { .. } => (Other, Some("put it back as it was, its time of modification too, or begin anew with --restart")),
     Self::OtherUnfinished { .. } => (Usage, Some("finish it with the command that began it, or give it up with --restart")),
+    Self::TentKeyRenewed { .. } => (Refused, Some("give it up and begin anew with --restart")),
     Self::OtherCoding => (Other, Some("go on with that version, or begin anew with --restart")),
     Self::Unfinished { error, .. } => (error.kind(), match **error {
         Self::Full => Some("the same command with one more --to goes on where this one stopped"),
+        Self::Sign(ref error) => error.advice(),
         Self::ReadBack { .. } => Some("this medium does not keep what is written to it (worn out, or smaller than it says): give the same command another one, and it goes on"),
         _ => Some(GO_ON),
     }),

@@ -329,7 +329,7 @@ pub(super) fn labels(vault: &Vault) -> Result<Vec<Label>, ExportError> {
     Ok(labels)
 }
 
-/// The key of the journal of an export of `tent`; `None` if the vault has no key for that.
-pub(super) fn key(vault: &Vault, tent: &TentName, label: &Label) -> Result<Option<JournalKey>, VaultError> {
-    Ok(vault.pinned_tent_key(tent)?.map(|key| key.journal_key(label)))
+/// The keys that the journal of an export of `tent` may have, one for each key of the tent; the latest first.
+pub(super) fn keys(vault: &Vault, tent: &TentName, label: &Label) -> Result<Vec<JournalKey>, VaultError> {
+    Ok(vault.tent_keys(tent)?.iter().map(|key| key.journal_key(label)).collect())
 }

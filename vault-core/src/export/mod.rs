@@ -29,6 +29,7 @@ mod target;
 mod unfinished;
 mod volumes;
 mod work;
+mod wrapping;
 
 pub use self::again::{Again, again, find_made};
 use self::error::Interruption;

@@ -395,6 +395,11 @@ fn going_on(vault: &Vault, same: &Same, source: &Source) -> Result<Option<Unfini
             let (label, artifact) = (state.begin.label, state.begin.artifact);
             return Err(ExportError::OtherUnfinished { label, artifact, begun });
         }
+        // Its index would carry a key that was renewed because somebody should not have it any more.
+        if vault.pins(&same.tent).next().is_some_and(|pin| pin != state.begin.tent_key) {
+            let (label, artifact) = (state.begin.label, state.begin.artifact);
+            return Err(ExportError::TentKeyRenewed { label, artifact, tent: same.tent.clone() });
+        }
         found = Some(state);
     }
     found.map(|state| Unfinished::of(state, source)).transpose()

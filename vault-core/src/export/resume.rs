@@ -101,8 +101,13 @@ pub(super) fn state(vault: &Vault, label: &Label) -> Result<Option<State>, Expor
         custody::Event::ExportBegun(begun) if begun.label == *label => Some(&begun.tent),
         _ => None,
     });
-    let key = tent.map(|tent| journal::key(vault, tent, label)).transpose()?.flatten();
-    key.map_or(Ok(None), |key| journal::read(vault, &key, label))
+    let keys = tent.map_or_else(|| Ok(Vec::new()), |tent| journal::keys(vault, tent, label))?;
+    for key in keys {
+        if let Some(state) = journal::read(vault, &key, label)? {
+            return Ok(Some(state));
+        }
+    }
+    Ok(None)
 }
 
 impl Unfinished {
@@ -128,8 +133,8 @@ impl Unfinished {
 
     /// Its journal, to be gone on with.
     pub(super) fn journal(&self, vault: &Vault) -> Result<Journal, ExportError> {
-        let Begin { tent, label, .. } = &self.begin;
-        let key = journal::key(vault, tent, label)?.ok_or(ExportError::OtherCoding)?;
+        let Begin { tent, label, tent_key, .. } = &self.begin;
+        let key = vault.load_tent_key(tent, tent_key)?.journal_key(label);
         Journal::go_on(vault, key, label, self.end)
     }
 

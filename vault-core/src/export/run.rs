@@ -13,6 +13,7 @@ use super::source::Source;
 use super::target::{Target, bundle_path, is_mount_point};
 use super::volumes::{Volumes, volume_name};
 use super::{ExportError, Figures, Interruption, Outcome, Plan, Proof, Spanning, Written, describe, pipeline::Content};
+use crate::bundle::with_any;
 use crate::observe::{Event, Observer, Phase};
 use crate::vault::{Vault, random};
 use gapvault_formats::agefile::{Identity, OpenReader, SealWriter, Suite};
@@ -92,9 +93,6 @@ impl Prepared<'_> {
         let tent_key = vault.tent_key(&self.request.tent)?;
         let (number, label, nonce, identity, shape) = match unfinished {
             Some(Unfinished { begin, .. }) => {
-                if begin.tent_key != tent_key.pin() {
-                    return Err(ExportError::OtherCoding);
-                }
                 let shape = super::shape::Shape { lanes: begin.lanes, ..self.shape };
                 (begin.number, begin.label.clone(), begin.nonce, open_identity(vault, begin)?, shape)
             }
@@ -274,7 +272,8 @@ impl Prepared<'_> {
         let what = (&self.source, content);
         let signing = (self.signer, observer);
         let described = describe::describe(vault, plan, what, staging.path(), &mut targets, (&done, packs), signing);
-        let described = match described.and_then(|d| observer.interruption().map(|()| d)) {
+        let wrapped = described.and_then(|d| plan.wrap(vault, &d, staging.path()).map(|()| d));
+        let described = match wrapped.and_then(|d| observer.interruption().map(|()| d)) {
             Ok(described) => described,
             Err(error) => {
                 staging.discard()?;
@@ -367,7 +366,8 @@ pub(super) fn worse(one: Proof, other: Proof) -> Proof {
 
 /// The bundle's identity, as an export's journal keeps it.
 pub(super) fn open_identity(vault: &Vault, begin: &Begin) -> Result<Identity, ExportError> {
-    let mut opened = OpenReader::new(begin.identity.as_slice(), vault.identities().of(begin.suite), 1)?;
+    let own = vault.age_identities(begin.suite)?;
+    let mut opened = with_any(own, |own| OpenReader::new(begin.identity.as_slice(), own, 1))?;
     let mut secret = Zeroizing::new(String::new());
     let folder = journal::folder(vault);
     opened.read_to_string(&mut secret).map_err(crate::error::FsError::at("can't open a journal in", &folder))?;

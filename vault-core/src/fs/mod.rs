@@ -16,5 +16,5 @@ pub(crate) use readback::{BackFile, ReadBack};
 pub(crate) use room::{block_bytes, free_bytes};
 pub(crate) use scratch::Scratch;
 pub(crate) use write::{
-    Durable, create_folder, remove_tree, rename_new, sync_folder, write_by_way_of, write_new, write_replacing,
+    Durable, create_folder, remove_tree, rename_new, swap, sync_folder, write_by_way_of, write_new, write_replacing,
 };

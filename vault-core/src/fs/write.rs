@@ -128,6 +128,15 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<(), FsError> {
     }
 }
 
+/// Lets two names change places at once; `false` where the file system can't.
+pub(crate) fn swap(one: &Path, other: &Path) -> Result<bool, FsError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Err(e) if not_supported(e.raw_os_error()) => Ok(false),
+        done => done.map(|()| true).map_err(FsError::at("can't rename to", other)),
+    }
+}
+
 /// Removes a folder and what is in it; it is no error if it is gone. Read-only folders in it are opened first.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), FsError> {
     use std::os::unix::fs::PermissionsExt;

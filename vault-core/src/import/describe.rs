@@ -4,17 +4,16 @@ use super::error::ImportError;
 use crate::bundle::{Claims, ContentsError, Judged, Wanted, load, open_keys};
 use crate::fs::Folder;
 use crate::vault::Vault;
-use gapvault_formats::agefile::AgeError;
+use gapvault_formats::agefile::{AgeError, Recipient};
 use gapvault_formats::catalogue::Role;
 use gapvault_formats::custody::Imported;
 
 /// Reads the staged descriptions as far as this vault's key goes, and checks everything in them.
 pub(super) fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<Imported, ImportError> {
-    let suite = judged.seal.predicate().suite;
-    let identity = vault.identities().of(suite);
-    let keys = open_keys(staged, &judged.seal, identity)?;
+    let identities = vault.age_identities(judged.seal.predicate().suite)?;
+    let keys = open_keys(staged, &judged.seal, identities)?;
     let claims = Claims { tent: &judged.addressed.tent, exporter: &judged.exporter };
-    let contents = match load(staged, &judged.seal, identity, keys.as_ref(), claims, Wanted::Summaries) {
+    let contents = match load(staged, &judged.seal, identities, keys.as_ref(), claims, Wanted::Summaries) {
         Err(ContentsError::Age { fault: AgeError::NotARecipient, .. }) => {
             return Err(ImportError::NotAReader);
         }
@@ -22,7 +21,8 @@ pub(super) fn describe(vault: &Vault, judged: &Judged, staged: &Folder) -> Resul
     };
     let role = if keys.is_some() { Role::Member } else { Role::Auditor };
     // SPEC 13.5: what this vault can open, the catalogue must say that it can.
-    if !contents.head.readers.iter().any(|r| r.role == role && r.recipient == *vault.card().recipient_for(suite)) {
+    let is_own = |recipient: &Recipient| identities.iter().any(|own| own.recipient() == *recipient);
+    if !contents.head.readers.iter().any(|r| r.role == role && is_own(&r.recipient)) {
         return Err(ImportError::NotListed { role });
     }
     let pin = keys.map(|keys| keys.tent_key.pin());

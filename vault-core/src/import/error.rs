@@ -6,6 +6,7 @@ use crate::bundle::{
 use crate::error::{Explain, FsError, Kind, explain};
 use crate::numbers::{Numbers, tell_volumes};
 use crate::vault::VaultError;
+use crate::wraps::WrapError;
 use gapvault_formats::catalogue::Role;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::{Label, TentName, VolumeName};
@@ -30,6 +31,9 @@ pub enum ImportError {
     /// There is no room for it in the vault.
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// What opens it could not be sealed anew.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
     /// Writing to the vault failed.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -75,7 +79,7 @@ pub enum ImportError {
     NotAReader,
 }
 
-explain!(ImportError, pass: [Vault, Judge, Set, Bundle, Contents, Room, Fs, Waiting, Spoiled], {
+explain!(ImportError, pass: [Vault, Judge, Set, Bundle, Contents, Room, Wrap, Fs, Waiting, Spoiled], {
     Self::Died { .. } => (Medium, Some("connect it again, or bring a copy of it, and run the same command: what was copied whole is kept")),
     Self::TentKeyPinned { .. } => (Refused, Some("one tent's content must not come in under another's name: ask the exporter")),
     Self::OwnBundle { .. } => (Usage, Some("import it at another site; the source it was exported from is still where it was")),
@@ -207,6 +211,6 @@ fn files(packs: &Numbers) -> String {
 impl ImportError {
     /// Whether the bundle itself was refused. What is damaged on a medium may be good on another.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self.kind(), Kind::Refused | Kind::Damaged) && !matches!(self, Self::Spoiled(_))
+        matches!(self.kind(), Kind::Refused | Kind::Damaged) && !matches!(self, Self::Spoiled(_) | Self::Wrap(_))
     }
 }

@@ -8,7 +8,7 @@ mod staging;
 pub use error::{ImportError, Spoiled, Waiting};
 
 use crate::bundle::{
-    Chosen, Copies, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, mend,
+    Chosen, Copies, Judged, Mended, Note, Pace, Purpose, Set, announce, check_room, choose, judge, mend, open_keys,
     regenerate_sums,
 };
 use crate::error::{Explain, FsError, Kind};
@@ -17,6 +17,7 @@ use crate::list::Untrusted;
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
 use crate::vault::Vault;
+use crate::wraps::{self, Own, Role, Source, Wrapping};
 use gapvault_formats::custody::{self, Imported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::time::Time;
@@ -154,6 +155,21 @@ fn any_seal(set: &Set) -> Option<BundleId> {
     set.folders.iter().find_map(|placed| placed.bundle.seal_id())
 }
 
+/// Seals what is needed to open the bundle anew for this vault and its auditors. It counts with the log's entry.
+fn wrap(vault: &Vault, judged: &Judged, staged: &Folder) -> Result<(), ImportError> {
+    let identities = vault.age_identities(judged.seal.predicate().suite)?;
+    let keys = open_keys(staged, &judged.seal, identities)?;
+    let own = keys.as_ref().map_or(identities, |keys| std::slice::from_ref(&keys.identity));
+    let wrapping = Wrapping {
+        bundle: &judged.sealed.id,
+        tent: &judged.addressed.tent,
+        seal: &judged.seal,
+        role: keys.as_ref().map_or(Role::Auditor, Role::Member),
+        catalogue: Source::Sealed(staged, own),
+    };
+    Ok(wraps::wrap(vault, &Own::of(vault), wrapping)?)
+}
+
 /// A bundle of which all is staged.
 struct Staged {
     imported: Imported,
@@ -207,6 +223,7 @@ fn stage(
         return Err(packs::spoiled(chosen, spoiled, Vec::new()));
     }
     staging.sync()?;
+    wrap(vault, judged, &Folder::open(incoming.path())?)?;
     imported.size = staging.size();
     Ok(Staged { imported, mended, media, died })
 }

@@ -3,13 +3,14 @@
 
 use super::Proposal;
 use super::apply::put_in_force;
+use crate::fs::Folder;
 use crate::vault::policies::{WORKING_COPY, beside};
 use crate::vault::{Beside, GoodSignature, Vault, VaultError};
 use gapvault_formats::ids::PolicyDigest;
+use gapvault_formats::policy::Policy;
 use gapvault_formats::policy::diff::{Change, diff};
 use gapvault_formats::policy::edit::{Draft, EditError};
 use gapvault_formats::policy::root::{RootError, Tally, Verified, judge};
-use gapvault_formats::policy::{Policy, PolicyError};
 use gapvault_formats::sshsig::{Namespace, Shown};
 
 /// What a change came to.
@@ -60,7 +61,7 @@ pub(crate) fn change<E>(
 where
     E: From<VaultError> + From<EditError>,
 {
-    let (base, is_seen) = base(vault)?;
+    let Base { text: base, is_in_force, is_seen } = base(vault)?;
     let mut draft = Draft::open(&base).map_err(EditError::from)?;
     if !edit(&mut draft)? {
         let (epoch, digest) = (draft.before().epoch, PolicyDigest::of(base.as_bytes()));
@@ -88,6 +89,8 @@ where
     let in_force = (vault.policy(), vault.in_force().digest);
     let outcome = match judge(Some(in_force), &proposal.policy, digest, &proposal.beside.verified()) {
         Ok(accepted) => {
+            // What stood in the working copy before comes into force with it, and is told with it.
+            let words = words.filter(|_| is_in_force);
             put_in_force(vault, &proposal, Some(accepted.signed()), words)?;
             Outcome::Applied
         }
@@ -100,25 +103,28 @@ where
     Ok(Changed { epoch, digest, changes, outcome })
 }
 
-/// The text that a change begins with, and whether it is known to the owner of the vault's key: in force, or signed with
-/// that key.
-fn base(vault: &Vault) -> Result<(String, bool), VaultError> {
-    let text = |bytes: Vec<u8>| {
-        // What is no text is no policy either, and refused as one.
-        String::from_utf8(bytes).map_err(|e| match Policy::parse(e.as_bytes()) {
-            Err(fault) => VaultError::Policy(fault),
-            Ok(_) => VaultError::Policy(PolicyError::TooLong),
-        })
+/// What a change begins with.
+struct Base {
+    /// The text of the working copy.
+    text: String,
+    /// Whether that is in force.
+    is_in_force: bool,
+    /// Whether the owner of the vault's key knows it: it is in force, or signed with that key.
+    is_seen: bool,
+}
+
+fn base(vault: &Vault) -> Result<Base, VaultError> {
+    let Some(bytes) = vault.proposed()? else {
+        let text = String::from_utf8_lossy(&vault.in_force().bytes).into_owned();
+        return Ok(Base { text, is_in_force: true, is_seen: true });
     };
-    match vault.proposed()? {
-        None => Ok((text(vault.in_force().bytes.clone())?, true)),
-        Some(bytes) => {
-            let folder = crate::fs::Folder::open(vault.root())?;
-            let own = beside::read(&folder, WORKING_COPY, &bytes, [&vault.card().key].into_iter())?;
-            let is_signed = own.is_some_and(|own| !own.good.is_empty());
-            Ok((text(bytes)?, is_signed))
-        }
+    if let Err(fault) = Policy::parse(&bytes) {
+        return Err(VaultError::Proposed { path: vault.working_copy(), fault });
     }
+    let own = beside::read(&Folder::open(vault.root())?, WORKING_COPY, &bytes, [&vault.card().key].into_iter())?;
+    let is_seen = own.is_some_and(|own| !own.good.is_empty());
+    // What was parsed is text.
+    Ok(Base { text: String::from_utf8_lossy(&bytes).into_owned(), is_in_force: false, is_seen })
 }
 
 /// Whether a signature counts for a new policy at all.

@@ -41,8 +41,8 @@ explain!(RevokeError, pass: [Vault], {
 /// What is revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// A key, whoever has it.
-    Key(PublicKey),
+    /// Keys, whoever has them.
+    Keys(Vec<PublicKey>),
     /// A key of some person.
     Fingerprint(KeyFingerprint),
     /// All keys of a person.
@@ -52,7 +52,7 @@ pub enum Revoked {
 impl Revoked {
     fn keys(&self, policy: &Policy) -> Result<Vec<PublicKey>, RevokeError> {
         match self {
-            Self::Key(key) => Ok(vec![key.clone()]),
+            Self::Keys(keys) => Ok(keys.clone()),
             Self::Fingerprint(of) => {
                 let mut keys = policy.persons.iter().flat_map(|person| &person.keys);
                 let key = keys.find(|key| key.fingerprint() == *of).cloned();
@@ -76,7 +76,10 @@ pub fn revoke(
 ) -> Result<Changed, RevokeError> {
     let keys = what.keys(vault.policy())?;
     change(vault, None, |draft| {
-        // Every key, whatever became of the one before.
-        Ok(keys.iter().fold(false, |changed, key| draft.revoke(key, reason, except) || changed))
+        let mut changed = false;
+        for key in &keys {
+            changed |= draft.revoke(key, reason, except);
+        }
+        Ok(changed)
     })
 }

@@ -1,6 +1,6 @@
 //! Why nothing was signed.
 
-use crate::error::{FsError, explain};
+use crate::error::{Explain, FsError, Kind};
 use gapvault_formats::ids::KeyFingerprint;
 use gapvault_formats::sshsig::SshError;
 use std::path::PathBuf;
@@ -55,23 +55,44 @@ pub enum SignError {
     Interrupted,
 }
 
-explain!(SignError, pass: [Fs], {
-    Self::NoKey { .. } => (Usage, Some(
-        "name the file of an ECDSA P-256 or Ed25519 key, of a security key of these (sk-), or its .pub file; RSA keys are not taken"
-    )),
-    Self::Own(_) => (Other, None),
-    Self::NoKeygen { .. } => (Other, Some("install OpenSSH's client programs (package openssh-client)")),
-    Self::Run(_) => (Other, None),
-    Self::File { .. } => (Other, Some("was the passphrase right? what ssh-keygen says about it stands above")),
-    Self::SecurityKey { .. } => (Other, Some(
-        "plug it in, touch it while it blinks, give its PIN if it asks; what ssh-keygen says about it stands above"
-    )),
-    Self::Agent { .. } => (Other, Some(
-        "`ssh-add -L` shows the keys that the agent has, `ssh-add FILE` gives it one, `ssh-add -s LIBRARY` those of a card"
-    )),
-    Self::Answer(SshError::NoPresence) => (Refused, Some(
-        "make the security key ask for a touch: a key made with `-O no-touch-required` signs for whoever has its host"
-    )),
-    Self::Answer(_) => (Other, Some("is the ssh-keygen that is run OpenSSH's own?")),
-    Self::Interrupted => (Other, None),
-});
+impl SignError {
+    /// What a person can do next.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoKey { .. } => {
+                "name the file of an ECDSA P-256 or Ed25519 key, of a security key of these (sk-), or its .pub file; RSA keys are not taken"
+            }
+            Self::NoKeygen { .. } => "install OpenSSH's client programs (package openssh-client)",
+            Self::File { .. } => "was the passphrase right? what ssh-keygen says about it stands above",
+            Self::SecurityKey { .. } => {
+                "plug it in, touch it while it blinks, give its PIN if it asks; what ssh-keygen says about it stands above"
+            }
+            Self::Agent { .. } => {
+                "`ssh-add -L` shows the keys that the agent has, `ssh-add FILE` gives it one, `ssh-add -s LIBRARY` those of a card"
+            }
+            Self::Answer(SshError::NoPresence) => {
+                "make the security key ask for a touch: a key made with `-O no-touch-required` signs for whoever has its host"
+            }
+            Self::Answer(_) => "is the ssh-keygen that is run OpenSSH's own?",
+            Self::Fs(_) | Self::Own(_) | Self::Run(_) | Self::Interrupted => return None,
+        })
+    }
+}
+
+impl Explain for SignError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Fs(error) => error.kind(),
+            Self::NoKey { .. } => Kind::Usage,
+            Self::Answer(SshError::NoPresence) => Kind::Refused,
+            _ => Kind::Other,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fs(error) => error.hint(),
+            _ => self.advice().map(str::to_owned),
+        }
+    }
+}

@@ -1,65 +1,92 @@
 //! The vault's private keys.
 
 use super::VaultError;
+use super::keyring::{self, Keyring};
+use crate::error::FsError;
 use crate::fs::write_new;
 use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::Card;
 use gapvault_formats::sshsig::SigningKey;
+use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// The files of the age identities. Not one file for both: an `age` that does not know the second kind takes neither.
-const AGE_KEYS: [(&str, Suite); 2] = [("age.key", Suite::X25519), ("age-pq.key", Suite::PostQuantum)];
+/// The longest secret file besides the identities, in bytes.
+const LONGEST: u64 = 64 << 10;
 
 /// What opens bundles for this site, and what signs for it.
+///
+/// The key that signs is never protected: every entry of the log needs it.
 #[derive(Debug)]
 pub(crate) struct Identities {
-    pub(crate) age: Identity,
-    pub(crate) age_pq: Identity,
+    pub(super) age: Keyring,
+    pub(super) age_pq: Keyring,
     pub(crate) ssh: SigningKey,
 }
 
-impl Identities {
-    /// Makes new keys and stores them in `folder`, for their owner alone.
-    pub(super) fn create(folder: &Path) -> Result<Self, VaultError> {
-        let [age, age_pq] = AGE_KEYS.map(|(_, suite)| Identity::generate_for(suite));
-        let ssh = SigningKey::generate()?;
-        for ((name, _), identity) in AGE_KEYS.iter().zip([&age, &age_pq]) {
-            write_new(&folder.join(name), format!("{}\n", *identity.expose_secret()).as_bytes(), 0o600)?;
+/// New keys, as `init` makes them.
+pub(super) struct New {
+    pub(super) age: Identity,
+    pub(super) age_pq: Identity,
+    pub(super) ssh: SigningKey,
+}
+
+impl New {
+    /// Makes new keys and stores them in the vault in `root`, for their owner alone.
+    pub(super) fn create(root: &Path) -> Result<Self, VaultError> {
+        let [age, age_pq] = Suite::ALL.map(Identity::generate_for);
+        for identity in [&age, &age_pq] {
+            let text = keyring::to_text(std::slice::from_ref(identity));
+            write_new(&keyring::path(root, identity.suite()), text.as_bytes(), 0o600)?;
         }
-        write_new(&folder.join("ssh.key"), ssh.expose_openssh()?.as_bytes(), 0o600)?;
+        let ssh = SigningKey::generate()?;
+        write_new(&root.join("secrets/ssh.key"), ssh.expose_openssh()?.as_bytes(), 0o600)?;
         Ok(Self { age, age_pq, ssh })
     }
+}
 
-    /// Reads the keys in `folder`, which must be those of `card`.
-    pub(super) fn load(folder: &Path, card: &Card) -> Result<Self, VaultError> {
-        let age = |(name, suite)| {
-            let path = folder.join(name);
-            let identity = Identity::from_secret(read_secret(&path)?.trim_end()).ok();
-            identity.filter(|age| age.recipient() == *card.recipient_for(suite)).ok_or(VaultError::Secret { path })
-        };
-        let [classic, post_quantum] = AGE_KEYS;
-        let (age, age_pq) = (age(classic)?, age(post_quantum)?);
-        let path = folder.join("ssh.key");
-        let ssh = SigningKey::from_openssh(&read_secret(&path)?)
+impl Identities {
+    /// Reads the keys of the vault in `root`, which must be those of `card`. Without `age` only the key that signs must
+    /// be there.
+    pub(super) fn load(root: &Path, card: &Card, age: bool) -> Result<Self, VaultError> {
+        let ring = |suite| if age { Keyring::load(root, suite, card) } else { Ok(Keyring::lost(root, suite)) };
+        let (age, age_pq) = (ring(Suite::X25519)?, ring(Suite::PostQuantum)?);
+        let path = root.join("secrets/ssh.key");
+        let unlike = || VaultError::Secret { path: path.clone() };
+        let bytes = read_file(&path, LONGEST)?.ok_or_else(unlike)?;
+        let ssh = SigningKey::from_openssh(&read_secret(&bytes, &path)?)
             .ok()
             .filter(|ssh| ssh.public().is_ok_and(|public| public == card.key))
-            .ok_or(VaultError::Secret { path })?;
+            .ok_or_else(unlike)?;
         Ok(Self { age, age_pq, ssh })
     }
 
-    /// What opens bundles of `suite`.
-    pub(crate) fn of(&self, suite: Suite) -> &Identity {
+    /// The file with those of a suite, and that with the others.
+    pub(super) fn rings(&self, suite: Suite) -> (&Keyring, &Keyring) {
         match suite {
-            Suite::X25519 => &self.age,
-            Suite::PostQuantum => &self.age_pq,
+            Suite::X25519 => (&self.age, &self.age_pq),
+            Suite::PostQuantum => (&self.age_pq, &self.age),
+        }
+    }
+
+    pub(super) fn ring_mut(&mut self, suite: Suite) -> &mut Keyring {
+        match suite {
+            Suite::X25519 => &mut self.age,
+            Suite::PostQuantum => &mut self.age_pq,
         }
     }
 }
 
+/// The bytes of a small secret file of this vault; `None` if it is longer than `limit`.
+pub(super) fn read_file(path: &Path, limit: u64) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let file = std::fs::File::open(path).map_err(VaultError::opening(path))?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(FsError::at("can't read", path))?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
 /// The text of a small secret file of this vault.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, VaultError> {
-    let bytes = Zeroizing::new(std::fs::read(path).map_err(VaultError::opening(path))?);
-    let text = std::str::from_utf8(&bytes).map_err(|_| VaultError::Secret { path: path.to_owned() })?;
+pub(super) fn read_secret(bytes: &[u8], path: &Path) -> Result<Zeroizing<String>, VaultError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| VaultError::Secret { path: path.to_owned() })?;
     Ok(Zeroizing::new(text.to_owned()))
 }

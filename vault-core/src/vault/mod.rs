@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! <vault>/
-//!   card.toml                   the site's public keys, as they are carried across
+//!   card.toml                   the site's public keys, as they are carried across (card.next.toml: one to come)
+//!   config.toml                 of this machine alone: the plugin that opens the identities
 //!   secrets/age.key, age-pq.key, ssh.key   the private halves; owner only
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
 //!   policy/000001.toml          every policy that was in force,
@@ -12,38 +13,44 @@
 //!   log/entries.jsonl           the custody log
 //!   log/checkpoint              its signed head: the commit point of everything else
 //!   bundles/<bundle id>/        bundles that the log admitted or made
+//!   wraps/<bundle id>/          what opens them, sealed anew
 //!   pending/<bundle id>/        imports that wait for more volumes; they count as nothing
 //!   lock                        held by whoever changes the vault
 //! ```
 
+mod card;
 mod floor;
 mod identity;
+mod keyring;
 mod log;
 pub(crate) mod policies;
+mod renew;
 mod store;
 mod tents;
 
 pub use policies::beside::{Beside, FaultKind, GoodSignature, SignatureFault};
 
 pub(crate) use identity::Identities;
+pub(crate) use keyring::{parse as parse_identities, path as identities_path, to_text as identities_to_text};
 pub(crate) use policies::InForce;
 pub(crate) use store::{Held, Incoming};
 
 use crate::clock::Clock;
 use crate::error::{FsError, explain};
 use crate::fs::{create_folder, remove_tree, rename_new, sync_folder, write_new};
+use crate::unlock::{Ask, Nobody, UnlockError};
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::{Card, CardError};
 use gapvault_formats::custody::{Entry, Event, LogError};
 use gapvault_formats::ids::{CardFingerprint, LabelKey, PolicyDigest};
-use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName};
 use gapvault_formats::policy::root::RootError;
 use gapvault_formats::policy::{Policy, PolicyError};
 use gapvault_formats::sshsig::{Namespace, Shown, SshError};
 use rustix::fs::FlockOperation;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Whether a vault is opened to look or to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +70,7 @@ pub struct Vault {
     identities: Identities,
     in_force: InForce,
     log: log::Log,
+    ask: Arc<dyn Ask>,
     // Held for its lock.
     _lock: Option<File>,
 }
@@ -150,10 +158,18 @@ pub enum VaultError {
         fault: RootError,
     },
     /// There is something else where people edit the policy.
-    #[error("{} is no regular file of at most {} bytes", path.display(), limits::POLICY_BYTES)]
+    #[error("{} is no regular file of at most {} bytes", path.display(), gapvault_formats::limits::POLICY_BYTES)]
     WorkingCopy {
         /// Where.
         path: PathBuf,
+    },
+    /// What stands in the working copy is no policy.
+    #[error("{}: {fault}", path.display())]
+    Proposed {
+        /// Where.
+        path: PathBuf,
+        /// Which rule, in which line.
+        fault: PolicyError,
     },
     /// The policy is not one, or a change to it is refused.
     #[error(transparent)]
@@ -161,12 +177,15 @@ pub enum VaultError {
     /// A key could not be made or used.
     #[error("can't make or use a key: {0}")]
     Key(#[from] SshError),
+    /// Its identities are protected and were not opened, or not protected anew.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
     /// The system gave no random bytes.
     #[error("can't get random bytes: {0}")]
     Random(rustix::io::Errno),
 }
 
-explain!(VaultError, pass: [Fs], {
+explain!(VaultError, pass: [Fs, Unlock], {
     Self::Exists { .. } => (Usage, Some("name a folder that does not exist yet")),
     Self::NotAVault { .. } => (Usage, Some("make one with `gapvault init DIR --site NAME`, or name another with --vault")),
     Self::Locked { .. } => (Other, Some("wait until it is done, then try again")),
@@ -175,6 +194,7 @@ explain!(VaultError, pass: [Fs], {
     Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
     Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
     Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
+    Self::Proposed { .. } => (Refused, Some("mend it there, or remove it: the policy in force stays as it is")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
 });
@@ -205,7 +225,7 @@ impl Vault {
             create_folder(&root.join(folder), 0o700)?;
         }
         write_new(&root.join("lock"), b"", 0o600)?;
-        let identities = Identities::create(&root.join("secrets"))?;
+        let identities = identity::New::create(root)?;
         let card = Card {
             site: site.clone(),
             person,
@@ -234,33 +254,27 @@ impl Vault {
 
     /// Opens the vault in `root`: checks its log from the first entry on, then the policy that the log names.
     pub fn open(root: &Path, access: Access, clock: Clock) -> Result<Self, VaultError> {
-        let bytes = match File::open(root.join("card.toml")) {
-            Ok(file) => {
-                let mut bytes = Vec::new();
-                let read = file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes);
-                read.map_err(FsError::at("can't read", &root.join("card.toml")))?;
-                bytes
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(FsError::at("can't open", &root.join("card.toml"))(e).into());
-            }
-            Err(_) => return Err(VaultError::NotAVault { path: root.to_owned() }),
-        };
+        Self::open_as(root, access, clock, true)
+    }
+
+    /// Opens a vault for changing whose age identities are lost.
+    pub(crate) fn open_lost(root: &Path, clock: Clock) -> Result<Self, VaultError> {
+        Self::open_as(root, Access::Write, clock, false)
+    }
+
+    fn open_as(root: &Path, access: Access, clock: Clock, age: bool) -> Result<Self, VaultError> {
+        let card = card::read(root)?;
         let lock = match access {
             Access::Read => None,
             Access::Write => Some(lock(root)?),
         };
-        let card = Card::parse(&bytes)?;
-        let identities = Identities::load(&root.join("secrets"), &card)?;
+        let card = Card::parse(&card)?;
+        let identities = Identities::load(root, &card, age)?;
         let log = log::Log::open(&root.join("log"), &card.key)?;
-        // Site and label key decide which bundles are for this vault; nothing but the log vouches for them.
-        if let Some(Event::Init { card: expected, .. }) = log.entries().first().map(|entry| &entry.event)
-            && *expected != card.fingerprint()
-        {
-            return Err(VaultError::OtherCard { actual: card.fingerprint(), expected: *expected });
-        }
+        let card = card::settle(root, card, log.entries(), access)?;
         let in_force = policies::load(root, log.entries())?;
-        let vault = Self { root: root.to_owned(), clock, card, identities, in_force, log, _lock: lock };
+        let ask = Arc::new(Nobody);
+        let vault = Self { root: root.to_owned(), clock, card, identities, in_force, log, ask, _lock: lock };
         if access == Access::Write {
             vault.clear_leftovers()?;
             vault.refresh_working_copy()?;
@@ -305,6 +319,19 @@ impl Vault {
 
     pub(crate) fn identities(&self) -> &Identities {
         &self.identities
+    }
+
+    /// Lets `ask` be asked for what opens the vault's identities, when one is needed.
+    #[must_use]
+    pub fn asking(self, ask: Arc<dyn Ask>) -> Self {
+        Self { ask, ..self }
+    }
+
+    /// The identities that open what is sealed to this site in a suite, the newest first. Opens their file the first
+    /// time.
+    pub(crate) fn age_identities(&self, suite: Suite) -> Result<&[Identity], VaultError> {
+        let (ring, other) = self.identities.rings(suite);
+        ring.open(&self.card, other.lock(), &*self.ask)
     }
 
     /// Appends to the log. When this returns, the event has happened.

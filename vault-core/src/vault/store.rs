@@ -183,7 +183,8 @@ impl Vault {
             remove_tree(&staging)?;
             rename_new(&placed, &staging)?;
         }
-        Ok(())
+        crate::wraps::clear(self, &committed)?;
+        Ok(clear_parts(&["", "secrets", "secrets/tents"].map(|folder| self.root.join(folder)))?)
     }
 
     /// Whether a bundle folder is one that an export of this vault left, by its seal's label; one without a seal is no
@@ -204,6 +205,17 @@ impl Vault {
     fn bundles(&self) -> PathBuf {
         self.root.join("bundles")
     }
+}
+
+/// Removes files that a command was writing when it ended.
+fn clear_parts(folders: &[PathBuf]) -> Result<(), FsError> {
+    for folder in folders {
+        for name in names(folder)?.into_iter().filter(|name| name.ends_with(".part")) {
+            let path = folder.join(name);
+            std::fs::remove_file(&path).map_err(FsError::at("can't remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, FsError> {

@@ -116,6 +116,15 @@ fn rules(kind: &mut Kind, good: &str) {
     let threshold_2 = altered(good, root, &of_root(r#""cluster-operator", "lab-exporter""#));
     let threshold_2 = altered(&threshold_2, "threshold = 1", "threshold = 2");
     kind.valid("root_of_two", threshold_2.clone());
+    let security_key = fixtures::SK_P256;
+    kind.valid(
+        "root_that_must_be_known_to_its_security_key",
+        altered(
+            &altered(good, "threshold = 1\n", "threshold = 1\nsignatures = \"verification\"\n"),
+            &p256,
+            &format!("{p256}, \"{security_key}\""),
+        ),
+    );
     kind.altered(
         good,
         &[
@@ -196,7 +205,7 @@ fn tents(kind: &mut Kind, good: &str) {
         rule(
             "destinations = [\"cluster\"]\napprovals = { k = 1, of = [\"cluster-operator\"], not_exporter = false }\n\
              signatures = \"any\"\nvalid_days = 30\npost_quantum = true\n[tent.content]\n\
-             allowed = [\"safetensors\", \"json\"]\nforbidden = [\"zip\"]\npickle = true\nfile_bytes = 1\nbundle_bytes = 2",
+             allowed = [\"safetensors\", \"json\"]\nforbidden = [\"zip\", \"7z\"]\npickle = true\nfile_bytes = 1\nbundle_bytes = 2",
         ),
     );
     kind.valid("approvals_in_a_table_of_their_own", rule("[tent.approvals]\nk = 1\nof = [\"cluster-operator\"]"));

@@ -68,17 +68,9 @@ pub(super) fn signatures(kind: &mut Kind) {
             Blob::of(&elsewhere.public(), &strange).armoured(),
         );
     }
-    kind.invalid("sk_p256_of_a_web_browser", web());
-}
-
-/// The form that security keys have in web browsers: another type with more fields.
-fn web() -> String {
     let key = Authenticator::new(fixtures::P256);
-    let made = key.sign(NAMESPACE.as_str(), fixtures::SIGNED, TOUCHED);
-    let name = string("sk-ecdsa-sha2-nistp256@openssh.com").len();
-    let more = ["https://example.com", r#"{"type":"webauthn.get"}"#, ""].map(string).concat();
-    let made = [&string("webauthn-sk-ecdsa-sha2-nistp256@openssh.com"), &made[name..], &more].concat();
-    Blob::of(&key.public(), &made).armoured()
+    let made = key.sign_for_a_page(NAMESPACE.as_str(), fixtures::SIGNED, TOUCHED);
+    kind.invalid("sk_p256_of_a_web_browser", Blob::of(&key.public(), &made).armoured());
 }
 
 /// Public keys as text.

@@ -49,7 +49,7 @@ pub(super) fn describe(policy: &Policy) -> String {
         let reason = revocation.reason.as_deref().map(|r| format!(": {}", printable(r))).unwrap_or_default();
         let except = match revocation.except.len() {
             0 => String::new(),
-            some => format!("; {} by it still counted", count(some as u64, "seal")),
+            some => format!("; but not for {}", count(some as u64, "seal")),
         };
         let _ = writeln!(out, "  key {}{of}{reason}{except}", revocation.key.fingerprint());
     }
@@ -103,7 +103,7 @@ fn content(rules: &ContentRules) -> String {
     text
 }
 
-/// `alice`, `both of alice, bob`, `2 of alice, bob, carol`.
+/// `alice`, or `2 of alice, bob, carol`.
 fn of(k: u32, persons: &[PersonName]) -> String {
     match persons {
         [one] => one.to_string(),

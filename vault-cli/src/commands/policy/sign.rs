@@ -61,7 +61,10 @@ pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failu
     let signer = args.key.signer_if(vault.as_ref(), ui)?;
     let key = signer.public().clone();
     let person = proposal.signer(vault.as_ref(), &key)?;
-    if vault.as_ref().is_some_and(|vault| matches!(proposal.standing(vault), Ok(Standing::InForce))) {
+    let standing = vault.as_ref().map(|vault| proposal.standing(vault)).transpose();
+    // A file may be meant for another vault; the working copy is for this one, and what can't be applied here is not signed.
+    let standing = if file.is_some() { standing.unwrap_or_default() } else { standing? };
+    if standing == Some(Standing::InForce) {
         return Err(Failure::usage(
             "this is the policy in force: there is nothing to sign",
             "change it with `gapvault trust`, `untrust`, `tent` or `revoke`, or edit it and raise its epoch by one",

@@ -1,0 +1,225 @@
+//! Policies that several persons sign: what is proposed, by whom it is signed, and when it is in force.
+
+use crate::support::policy::{Roots, digest, stranger_signs, with_epoch};
+use crate::support::tools::{have, skip, tool};
+use crate::support::{Site, run, snapshot};
+use std::fs;
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+#[test]
+fn a_vault_of_one_person_needs_no_ceremony() {
+    let room = tempfile::tempdir().unwrap();
+    let lab = Site::new(room.path(), "lab");
+    let made = lab.run(["tent", "new", "aurora", "--json"]).expect(0).json();
+    assert_eq!((made["applied"].as_bool(), made["missing"].as_array().unwrap().len()), (Some(true), 0), "{made}");
+    assert_eq!(lab.epoch(), 2);
+    let in_force = fs::read(lab.vault.join("policy/000002.toml")).unwrap();
+    assert_eq!(fs::read(lab.working_copy()).unwrap(), in_force);
+    assert!(lab.beside_working_copy().is_empty());
+    assert_eq!(lab.run(["policy", "check", "--json"]).expect(0).json()["state"], "in force");
+    let before = lab.snapshot();
+    assert!(lab.run(["policy", "apply"]).expect(0).out.contains("epoch 2 is in force already"));
+    lab.run(["policy", "sign", "--yes"]).refused(2, "nothing to sign");
+    assert!(lab.snapshot() == before);
+}
+
+#[test]
+fn a_second_root_person_has_to_sign_with_the_first() {
+    let roots = Roots::apart();
+    let Roots { lab, bob, .. } = &roots;
+    let told = lab.trust_card(bob, &["--role", "root", "--threshold", "2", "--json"]).expect(0).json();
+    assert_eq!((told["applied"].as_bool(), told["epoch"].as_u64()), (Some(false), Some(2)), "{told}");
+    // The root in force is the lab's person alone, who signed; the new one wants both.
+    assert_eq!(told["missing"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(
+        (&told["missing"][0]["root"], &told["missing"][0]["could"][0]),
+        (&"own".into(), &"bob".into()),
+        "{told}"
+    );
+    assert_eq!(lab.epoch(), 1);
+    let log = fs::read(lab.vault.join("log/entries.jsonl")).unwrap();
+    let refused = lab.run(["policy", "apply"]).refused(4, "bob could");
+    assert!(refused.err.contains("\nhint: "), "{refused:#?}");
+    let told = lab.run(["policy", "apply", "--json"]).expect(4).json();
+    assert_eq!((&told["applied"], &told["error"]["kind"]), (&false.into(), &"refused".into()), "{told}");
+    assert!(fs::read(lab.vault.join("log/entries.jsonl")).unwrap() == log, "what only lacks signatures was logged");
+
+    roots.bob_signs().expect(0);
+    assert_eq!(lab.run(["policy", "check", "--json"]).expect(0).json()["state"], "ready");
+    lab.run(["policy", "apply"]).expect(0);
+    assert_eq!(lab.epoch(), 2);
+    assert_eq!(lab.last_event()["policy"]["signed"], serde_json::json!(["bob", "lab"]));
+    assert!(lab.beside_working_copy().is_empty());
+
+    // From now on nothing is in force at once.
+    let made = lab.run(["tent", "new", "aurora"]).expect(0).out;
+    for text in ["to be made: tent aurora", "still to sign: bob (the root in force asks for 2)", "policy apply"] {
+        assert!(made.contains(text), "no {text:?} in {made}");
+    }
+    assert!(lab.run(["tent", "list"]).expect(0).out.contains("no tents"));
+    roots.bob_signs().expect(0);
+    lab.run(["policy", "apply"]).expect(0);
+    assert!(lab.run(["tent", "list"]).expect(0).out.contains("aurora"));
+    lab.run(["list"]).expect(0);
+}
+
+#[test]
+fn the_root_that_is_left_counts_as_well_as_the_new_one() {
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    let carol = Site::new(roots.room.path(), "carol");
+    lab.trust_card(&carol, &["--role", "root"]).expect(0);
+    // Bob and carol are two, and two of the new root, but only one of them is of the root in force.
+    fs::remove_file(lab.policy_signature(&lab.working_copy())).unwrap();
+    carol.sign_by_hand(&lab.working_copy(), gapvault_formats::sshsig::Namespace::Policy);
+    roots.bob_signs().expect(0);
+    lab.run(["policy", "apply"]).refused(4, "1 of 2 persons of the root in force signed (bob); lab could");
+    lab.run(["policy", "sign", "--yes"]).expect(0);
+    lab.run(["policy", "apply"]).expect(0);
+    assert_eq!(lab.last_event()["policy"]["signed"], serde_json::json!(["bob", "carol", "lab"]));
+
+    // Whoever leaves the root has to agree while it takes them; the new root has to as well.
+    lab.run(["untrust", "lab", "--role", "root"]).expect(0);
+    run(carol.command(["policy", "sign", "--yes"]).arg(lab.working_copy())).expect(0);
+    lab.run(["policy", "apply"]).refused(4, "1 of 2 persons of its own root signed (carol); bob could");
+    roots.bob_signs().expect(0);
+    let warned = lab.run(["policy", "apply"]).expect(0);
+    assert!(warned.err.contains("lab of this vault is no root person any more"), "{warned:#?}");
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    assert!(bob.run(["list"]).expect(0).err.is_empty());
+}
+
+#[test]
+fn persons_are_counted_and_not_their_keys() {
+    let roots = Roots::together();
+    let Roots { lab, .. } = &roots;
+    // A second key of the lab's person.
+    let other = Site::new(&roots.path(""), "other");
+    let key = other.signing_key().public().unwrap();
+    let before = fs::read_to_string(lab.working_copy()).unwrap();
+    let own = lab.signing_key().public().unwrap().to_string();
+    let text = with_epoch(&before, 3).replacen(&format!("\"{own}\","), &format!("\"{own}\",\n  \"{key}\","), 1);
+    fs::write(lab.working_copy(), text).unwrap();
+    lab.run(["policy", "sign", "--yes"]).expect(0);
+    roots.bob_signs().expect(0);
+    lab.run(["policy", "apply"]).expect(0);
+
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    run(other.command(["policy", "sign", "--yes"]).arg(lab.working_copy())).expect(0);
+    assert_eq!(lab.beside_working_copy().len(), 2);
+    lab.run(["policy", "apply"]).refused(4, "1 of 2 persons of the root in force signed (lab)");
+    assert_eq!(lab.epoch(), 3);
+}
+
+#[test]
+fn a_signature_over_an_earlier_text_counts_for_nothing_and_goes() {
+    let roots = Roots::together();
+    let Roots { lab, .. } = &roots;
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    roots.bob_signs().expect(0);
+    lab.edit(|text| text.replacen("members = [\"lab\"]", "members = [\"lab\", \"bob\"]", 1));
+    let checked = lab.run(["policy", "check"]).expect(0).out;
+    assert!(checked.contains("signed by nobody yet"), "{checked}");
+    assert_eq!(checked.matches("it is over other bytes than those of the policy").count(), 2, "{checked}");
+    lab.run(["policy", "apply"]).refused(4, "0 of 2 persons");
+    assert_eq!(lab.epoch(), 2);
+
+    // A command that changes the text takes them away.
+    lab.run(["policy", "sign", "--yes"]).expect(0);
+    lab.run(["tent", "set", "aurora", "--valid-days", "30"]).expect(0);
+    assert_eq!(lab.beside_working_copy().len(), 1);
+    assert_eq!(lab.run(["policy", "check", "--json"]).expect(0).json()["signed"], serde_json::json!(["lab"]));
+}
+
+#[test]
+fn what_its_owner_has_not_seen_is_not_signed_by_a_command() {
+    let room = tempfile::tempdir().unwrap();
+    let lab = Site::new(room.path(), "lab");
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    // Somebody who may write to the vault's folder, but has no key.
+    lab.edit(|text| with_epoch(&text, 3).replacen("exporters = [\"lab\"]", "exporters = []", 1));
+    let told = lab.run(["tent", "set", "aurora", "--valid-days", "30"]).expect(0).out;
+    assert!(told.contains("it has other changes that this vault's key did not sign"), "{told}");
+    assert_eq!(lab.epoch(), 2);
+    let shown = lab.run(["policy", "sign"]).refused(2, "no terminal to ask on");
+    assert!(shown.err.contains("tent aurora: lab is no longer exporter"), "{shown:#?}");
+    let other = "0".repeat(64);
+    lab.run(["policy", "sign", "--digest", &other]).refused(4, "was changed meanwhile");
+    lab.run(["policy", "sign", "--digest", &digest(&lab.working_copy())]).expect(0);
+    // Now they are signed, a command may go on from there; the log tells all of it.
+    lab.run(["tent", "new", "borealis"]).expect(0);
+    assert_eq!(lab.epoch(), 3);
+    let change = lab.last_policy()["change"].as_str().unwrap().to_owned();
+    for text in ["aurora: lab is no longer exporter", "aurora: valid for any -> 30 days", "borealis: begun"] {
+        assert!(change.contains(text), "no {text:?} in {change}");
+    }
+}
+
+#[test]
+fn a_policy_from_outside_comes_with_its_signatures() {
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    let stick = roots.path("stick");
+    fs::create_dir(&stick).unwrap();
+    let carried = stick.join("aurora.toml");
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    fs::copy(lab.working_copy(), &carried).unwrap();
+    // Without a vault, by the key alone; and with the key of another vault.
+    let key = lab.vault.join("secrets/ssh.key");
+    let mut by_key = crate::support::gapvault();
+    by_key.args(["policy", "sign", "--yes"]).arg(&carried).arg("--key").arg(&key);
+    assert!(run(&mut by_key).expect(0).err.contains("tent aurora\n"));
+    run(bob.command(["policy", "sign", "--yes"]).arg(&carried)).expect(0);
+    let stranger = stranger_signs(&carried);
+    let checked = run(lab.command(["policy", "check"]).arg(&carried)).expect(0).out;
+    let name = stranger.rsplit('/').next().unwrap();
+    assert!(checked.contains(&format!("ignored: {name}: it is not named by the key of a root person")), "{checked}");
+
+    // Meanwhile somebody has written something else here.
+    lab.edit(|text| text + "# a note\n");
+    let kept = fs::read(lab.working_copy()).unwrap();
+    let before = snapshot(&stick);
+    let applied = run(lab.command(["policy", "apply"]).arg(&carried)).expect(0);
+    assert!(applied.out.contains("policy.replaced.toml"), "{applied:#?}");
+    assert_eq!(fs::read(lab.vault.join("policy.replaced.toml")).unwrap(), kept);
+    assert_eq!(fs::read(lab.working_copy()).unwrap(), fs::read(&carried).unwrap());
+    assert!(snapshot(&stick) == before && lab.beside_working_copy().is_empty());
+    assert_eq!(lab.epoch(), 3);
+    // The stranger's file stayed where it was.
+    let stored = fs::read_dir(lab.vault.join("policy")).unwrap();
+    assert_eq!(stored.filter(|e| e.as_ref().unwrap().file_name().to_str().unwrap().starts_with("000003")).count(), 3);
+    lab.run(["policy", "show", "--epoch", "2"]).expect(0);
+    lab.run(["policy", "show", "--epoch", "4"]).refused(2, "no policy of epoch 4");
+}
+
+#[test]
+fn on_a_terminal_a_person_is_shown_the_changes_and_asked() {
+    if !have("script") {
+        return skip("the question on a terminal", "`script` of util-linux is missing");
+    }
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    let line = r#""$GAPVAULT" --vault "$VAULT" policy sign "$POLICY""#;
+    for (answer, code, said) in
+        [("n\n", 4, "nothing was signed"), ("\n", 4, "nothing was signed"), ("y\n", 0, "by bob")]
+    {
+        let before = lab.beside_working_copy();
+        let mut command = tool("script");
+        command.args(["-qec", line, "/dev/null"]).env_remove("GAPVAULT_DIR").env("SHELL", "/bin/sh");
+        command.env("GAPVAULT", crate::support::gapvault().get_program());
+        command.env("VAULT", &bob.vault).env("POLICY", lab.working_copy());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        let Output { status, stdout, .. } = process.wait_with_output().unwrap();
+        let shown = String::from_utf8(stdout).unwrap();
+        assert_eq!(status.code(), Some(code), "{answer:?}: {shown}");
+        for text in ["tent aurora", "export            lab", "Sign policy epoch 3?", said, &digest(&lab.working_copy())]
+        {
+            assert!(shown.contains(text), "{answer:?}: no {text:?} in {shown}");
+        }
+        assert_eq!(lab.beside_working_copy().len(), before.len() + usize::from(code == 0), "{answer:?}");
+    }
+    lab.run(["policy", "apply"]).expect(0);
+}

@@ -1,0 +1,154 @@
+//! `gapvault rekey`
+
+use super::change::Change;
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::text::count;
+use crate::ui::Ui;
+use clap::ArgGroup;
+use gapvault_core::clock::Clock;
+use gapvault_core::formats::ids::{BundleId, CardFingerprint, TentKeyPin};
+use gapvault_core::formats::names::{Label, TentName};
+use gapvault_core::rekey::{Renewed, Rewrapped, forget_old, identity, recover, tent, wraps};
+use gapvault_core::vault::Access;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Renew keys: the vault's identities, what was sealed to them, or a tent's key.
+///
+/// Nothing that the vault holds becomes unreadable by it, whenever it is stopped. A new identity means a new card, which
+/// the other sites must be given and trust: until then their bundles are sealed to the old one, which is still kept.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gapvault --vault cluster rekey --identity            then `gapvault card` again
+  gapvault --vault cluster rekey --identity --recover recovery.key
+  gapvault --vault cluster rekey --wraps               an auditor came or left
+  gapvault --vault lab rekey --tent aurora             a member left")]
+#[command(group(ArgGroup::new("what").required(true).args(["identity", "wraps", "tent", "forget_old"])))]
+pub(crate) struct RekeyArgs {
+    /// Make new age identities and a new card; the old identities are kept for what is underway
+    #[arg(long)]
+    identity: bool,
+    /// The vault's identities are lost: open what it holds with this recovery identity; may be given several times
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    recover: Vec<PathBuf>,
+    /// Seal what opens the bundles anew, to the auditors and the recovery recipients that there are now
+    #[arg(long)]
+    wraps: bool,
+    /// Make a new key for a tent: chunk ids of what is exported from now on tell those nothing who knew the old one
+    #[arg(long)]
+    tent: Option<TentName>,
+    /// Forget the identities of earlier cards; bundles that are underway to them can't be imported any more
+    #[arg(long)]
+    forget_old: bool,
+}
+
+#[derive(Serialize)]
+struct Card {
+    card_fingerprint: CardFingerprint,
+    bundles: Vec<Bundle>,
+    policy: Option<Change>,
+}
+
+#[derive(Serialize)]
+struct Bundles {
+    bundles: Vec<Bundle>,
+    policy: Option<Change>,
+}
+
+#[derive(Serialize)]
+struct Bundle {
+    bundle: BundleId,
+    label: Label,
+    recovery: bool,
+    error: Option<Failure>,
+}
+
+#[derive(Serialize)]
+struct Tent {
+    tent: TentName,
+    pin: TentKeyPin,
+}
+
+#[derive(Serialize)]
+struct Forgotten {
+    forgotten: usize,
+}
+
+pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    if args.identity {
+        let Renewed { card, bundles, policy } = if args.recover.is_empty() {
+            identity(&mut global.open(Access::Write)?, ui.observer())?
+        } else {
+            recover(global.root()?, Clock::SYSTEM, &args.recover, global.person(), ui.observer())?
+        };
+        let (bundles, failed) = told(bundles);
+        let mut human = human(&bundles);
+        let card_fingerprint = card.fingerprint();
+        let _ =
+            writeln!(human, "card fingerprint {card_fingerprint}: give the card to the other sites (`gapvault card`)");
+        if !args.recover.is_empty() {
+            ui.note(
+                "note: the new identities are a plain file, for its owner alone; `gapvault keys protect` changes that",
+            );
+        }
+        let policy = policy.as_ref().map(Change::of);
+        human.push_str(&policy.as_ref().map_or_else(String::new, Change::still));
+        ui.result(&Card { card_fingerprint, bundles, policy }, &human)?;
+        return failed.map_or(Ok(()), |failure| Err(failure.told()));
+    }
+    if let Some(name) = args.tent {
+        let pin = tent(&mut global.open(Access::Write)?, &name)?;
+        let human = format!("tent {name} has a new key for what is exported from now on\n");
+        return ui.result(&Tent { tent: name, pin }, &human);
+    }
+    if args.forget_old {
+        let forgotten = forget_old(&mut global.open(Access::Write)?, ui.observer())?;
+        let human = match forgotten {
+            0 => "there were no older identities\n".to_owned(),
+            older => format!(
+                "forgot {} of earlier cards\n",
+                if older == 1 { "1 identity".to_owned() } else { format!("{older} identities") }
+            ),
+        };
+        return ui.result(&Forgotten { forgotten }, &human);
+    }
+    let (bundles, policy) = wraps(&mut global.open(Access::Write)?, ui.observer())?;
+    let ((bundles, failed), policy) = (told(bundles), policy.as_ref().map(Change::of));
+    let human = human(&bundles) + &policy.as_ref().map_or_else(String::new, Change::still);
+    ui.result(&Bundles { bundles, policy }, &human)?;
+    failed.map_or(Ok(()), |failure| Err(failure.told()))
+}
+
+/// What became of each bundle, and the first failure.
+fn told(all: Vec<Rewrapped>) -> (Vec<Bundle>, Option<Failure>) {
+    let mut first = None;
+    let told = all.into_iter().map(|Rewrapped { bundle, label, recovery }| match recovery {
+        Ok(recovery) => Bundle { bundle, label, recovery, error: None },
+        Err(error) => {
+            let failure = Failure::from(error);
+            let message = format!("bundle {label} is as it was: {}", failure.message);
+            let failure = Failure { message, ..failure };
+            first.get_or_insert(failure.clone());
+            Bundle { bundle, label, recovery: false, error: Some(failure) }
+        }
+    });
+    (told.collect(), first)
+}
+
+fn human(bundles: &[Bundle]) -> String {
+    let mut human = String::new();
+    for Bundle { label, recovery, error, .. } in bundles {
+        let _ = match (error, recovery) {
+            (Some(error), _) => writeln!(human, "{label}  {}", error.message),
+            (None, true) => writeln!(human, "{label}  sealed anew"),
+            (None, false) => {
+                writeln!(human, "{label}  sealed anew, and can't be recovered: no recovery recipient of its suite")
+            }
+        };
+    }
+    let renewed = bundles.iter().filter(|bundle| bundle.error.is_none()).count() as u64;
+    let _ = writeln!(human, "{} renewed", count(renewed, "bundle"));
+    human
+}
