@@ -26,6 +26,16 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         .run(["trust", &card, "--tent", "aurora", "--role", "member", "--fingerprint", &wrong])
         .refused(4, "has fingerprint");
     let right = right.err.split("fingerprint ").nth(1).unwrap()[..64].to_owned();
+    // A tent whose bundles its other member approves, and one of them.
+    let (vetted, key) = (text(&gap.path("vetted")), text(&gap.cluster.vault.join("secrets/ssh.key")));
+    std::fs::create_dir(&vetted).unwrap();
+    lab.run(["tent", "new", "vetted"]).expect(0);
+    lab.run(["trust", &card, "--tent", "vetted", "--role", "member", "--fingerprint", &right]).expect(0);
+    lab.run(["tent", "set", "vetted", "--approvals", "1", "--of", "cluster-b"]).expect(0);
+    let made =
+        lab.run(["export", &sample, "--name", "model:v0", "--tent", "vetted", "--json", "--to", &vetted]).expect(0);
+    let digest = crate::support::approvers::digest(std::path::Path::new(made.json()["path"].as_str().unwrap()));
+    let approve = ["approve", &vetted, "--key", &key];
     let export = ["export", &sample, "--name", "model:v1", "--to", &stick, "--tent"];
     vec![
         (vaultless(&["init", &third, "--site", "third"]), 0),
@@ -42,6 +52,14 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (vaultless(&["media", "/no/such/medium"]), 6),
         (lab.command([&export[..], &["nowhere"]].concat()), 4),
         (lab.command([&export[..], &["aurora"]].concat()), 0),
+        (lab.command(["explain"]), 0),
+        (lab.command(["explain", &vetted]), 4),
+        (lab.command(["explain", &digest[..12]]), 4),
+        (lab.command(approve), 2),
+        (lab.command([&approve[..], &["--bundle", &wrong]].concat()), 4),
+        (lab.command([&approve[..], &["--bundle", &digest]].concat()), 0),
+        (lab.command([&approve[..], &["--bundle", &digest]].concat()), 0),
+        (lab.command(["explain", &vetted]), 0),
         (cluster.command(["verify", &stick]), 0),
         (vaultless(&["verify", &stick]), 2),
         (vaultless(&["verify", &stick, "--integrity-only"]), 0),

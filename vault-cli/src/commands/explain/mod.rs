@@ -40,6 +40,15 @@ struct Seals {
     seals: Vec<told::Told>,
 }
 
+/// The same of a bundle in the vault, with what refuses it.
+#[derive(Serialize)]
+struct Held<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Failure>,
+    #[serde(flatten)]
+    seals: &'a Seals,
+}
+
 pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let vault = global.open(Access::Read)?;
     let held = match args.subjects.as_slice() {
@@ -53,7 +62,8 @@ pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Fa
     if let Named::Bundle(id) = held {
         let explained = explain_held(&vault, &id)?;
         let became = became(vec![explained]);
-        ui.result(&became.object, &became.human)?;
+        let held = Held { error: became.failure.as_ref(), seals: &became.object };
+        ui.result(&held, &became.human)?;
         return became.failure.map_or(Ok(()), |failure| Err(failure.told()));
     }
     let media = MediaArgs { media: args.subjects.clone(), label: args.label.clone() };
