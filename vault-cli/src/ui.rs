@@ -68,6 +68,11 @@ impl Ui {
         self.result(&Failed { error: failure }, "")
     }
 
+    /// Whether there is somebody to ask.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
     /// Asks a yes-or-no question; `None` where there is nobody to ask.
     pub(crate) fn ask(&self, question: &str) -> Option<bool> {
         if !io::stdin().is_terminal() {

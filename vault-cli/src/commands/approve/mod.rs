@@ -81,7 +81,9 @@ pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Fa
 }
 
 fn confirm(proposal: &Proposal, text: &str, ui: &Ui) -> Result<(), Failure> {
-    ui.note(text.trim_end());
+    if ui.can_ask() {
+        ui.note(text.trim_end());
+    }
     match ui.ask(&format!("Approve it as {}?", proposal.person)) {
         Some(true) => Ok(()),
         Some(false) => {
