@@ -7,7 +7,7 @@ use std::process::Command;
 fn the_commands_in_readme_work() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let blocks: Vec<_> = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 3, "README has other blocks of commands than this test knows");
+    assert_eq!(blocks.len(), 6, "README has other blocks of commands than this test knows");
     let room = tempfile::tempdir().unwrap();
     write_sample(&room.path().join("checkpoint"));
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_gapvault")).parent().unwrap();
