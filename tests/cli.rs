@@ -13,7 +13,7 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
     let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let (stick, sample, out) = (text(&gap.stick), text(&gap.path("sample")), text(&gap.path("out")));
     std::fs::create_dir(gap.path("new")).unwrap();
-    let new = text(&gap.path("new"));
+    let (new, recovery) = (text(&gap.path("new")), text(&gap.path("recovery.key")));
     let (card, third) = (text(&gap.lab.vault.with_extension("card")), text(&gap.path("third")));
     let (lab, cluster) = (&gap.lab, &gap.cluster);
     let vaultless = |args: &[&str]| {
@@ -96,6 +96,14 @@ fn every_command(gap: &Gap) -> Vec<(Command, i32)> {
         (lab.command(["tent", "set", "aurora", "--valid-days", "30"]), 0),
         (cluster.command(["revoke", "lab"]), 0),
         (cluster.command(["revoke", "cluster-b"]), 4),
+        (cluster.command(["keys"]), 0),
+        (cluster.command(["keys", "protect", "--none"]), 0),
+        (vaultless(&["recovery", "new", "--out", &recovery]), 0),
+        (vaultless(&["recovery", "new", "--out", &recovery]), 2),
+        (cluster.command(["recovery", "set", "none"]), 0),
+        (cluster.command(["recovery", "set", "nobody"]), 2),
+        (cluster.command(["rekey", "--wraps"]), 0),
+        (cluster.command(["rekey", "--tent", "nowhere"]), 2),
         (cluster.command(["log"]), 0),
         (vaultless(&["--vault", &sample, "log"]), 2),
         (vaultless(&["completions", "zsh"]), 0),
