@@ -41,7 +41,7 @@ fn request(source: &Path, stick: &Path) -> ExportRequest {
         tent: "aurora".parse().unwrap(),
         media: Media::Together(vec![stick.to_owned()]),
         provenance,
-        valid_for: 3600,
+        valid_for: Some(3600),
         // One worker: while it is busy with the change, the reader waits for buffers before the end of the file.
         options: ExportOptions {
             threads: 1,

@@ -59,7 +59,7 @@
 //!         parents: Vec::new(),
 //!         notes: Vec::new(),
 //!     },
-//!     valid_for: 30 * 24 * 3600,
+//!     valid_for: None,
 //!     options: export::ExportOptions {
 //!         threads: 2,
 //!         pack_size: export::ExportOptions::PACK_SIZE,

@@ -1,6 +1,7 @@
 //! A bundle's medium made again: a lost volume from the source, under a seal that supersedes the old one; or what
 //! describes the bundle, for a volume that was written before there was a seal.
 
+use super::allowed::no_tent;
 use super::content;
 use super::describe::{Signing, describe_on, sign};
 use super::done::VolumeDone;
@@ -8,7 +9,6 @@ use super::journal::{Begin, Kept};
 use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
 use super::pack::FullPack;
 use super::pipeline::remake_lost;
-use super::prepare::no_tent;
 use super::regenerate::{Lost, Remake};
 use super::resume::{self, Unfinished};
 use super::run::{open_identity, seal_all, worse, written};

@@ -4,6 +4,7 @@
 //! says. [`export`] is both. What breaks off goes on with the same request: see [`ExportError::Unfinished`].
 
 mod again;
+mod allowed;
 mod content;
 mod describe;
 mod done;
@@ -67,8 +68,8 @@ pub struct ExportRequest {
     pub media: Media,
     /// Where the artifact comes from.
     pub provenance: Provenance,
-    /// For how many seconds the bundle may be imported.
-    pub valid_for: i64,
+    /// For how many seconds the bundle may be imported; `None` for 30 days, or fewer where the tent allows fewer.
+    pub valid_for: Option<i64>,
     /// How much of the machine it takes.
     pub options: ExportOptions,
 }

@@ -1,6 +1,7 @@
 //! Before anything is written: the policy, the source, the media, whether it fits, and whether an export that broke off
 //! can go on.
 
+use super::allowed::check_policy;
 use super::journal::State;
 use super::resume::{self, Same, Unfinished};
 use super::shares::{Sizes, capacity};
@@ -16,9 +17,8 @@ use crate::observe::{Event, Observer, Phase};
 use crate::sign::Signer;
 use crate::vault::Vault;
 use gapvault_formats::agefile::Suite;
-use gapvault_formats::catalogue::{Role, Totals};
-use gapvault_formats::names::{Label, SiteName, TentName, VolumeName};
-use gapvault_formats::policy::{Policy, Tent};
+use gapvault_formats::catalogue::Totals;
+use gapvault_formats::names::{Label, VolumeName};
 use gapvault_formats::{limits, padding};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -304,58 +304,6 @@ impl Prepared<'_> {
         let passes = 1 + u64::from(self.request.options.read_back);
         (rate > 0).then(|| passes * self.plan.likely / rate)
     }
-}
-
-/// The tent, if the policy allows it, whose export it is, and in which suite.
-fn check_policy<'v>(
-    vault: &'v Vault,
-    request: &ExportRequest,
-    signer: &dyn Signer,
-) -> Result<(&'v Tent, Exporter, Suite), ExportError> {
-    let (policy, name) = (vault.policy(), &request.tent);
-    let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
-    let exporter = Exporter::find(vault, signer, tent)?;
-    check_validity(tent, request.valid_for)?;
-    let own = &vault.card().site;
-    let sites: Vec<_> = tent.members.iter().chain(&tent.auditors).filter(|site| may_go_to(tent, own, site)).collect();
-    if sites.iter().all(|site| *site == own) {
-        return Err(ExportError::NoDestination { tent: name.clone() });
-    }
-    if sites.len() > limits::DESTINATIONS {
-        return Err(ExportError::TooManyDestinations { tent: name.clone() });
-    }
-    let post_quantum = tent.post_quantum || request.options.post_quantum;
-    let suite = if post_quantum { Suite::PostQuantum } else { Suite::X25519 };
-    let most = suite.most_recipients();
-    // The catalogue has the bundle's own identity among its recipients.
-    for (role, sites, most) in [(Role::Member, &tent.members, most), (Role::Auditor, &tent.auditors, most - 1)] {
-        let sites = sites.iter().filter(|site| may_go_to(tent, own, site)).count();
-        if sites as u64 > most {
-            return Err(ExportError::TooManyReaders { tent: name.clone(), role, suite, most });
-        }
-    }
-    Ok((tent, exporter, suite))
-}
-
-/// Whether bundles of the tent may be for a site; this one always keeps what it exports readable for itself.
-pub(super) fn may_go_to(tent: &Tent, own: &SiteName, site: &SiteName) -> bool {
-    site == own || tent.destinations.as_ref().is_none_or(|allowed| allowed.contains(site))
-}
-
-/// Whether the tent allows bundles to be valid for this many seconds.
-fn check_validity(tent: &Tent, seconds: i64) -> Result<(), ExportError> {
-    match tent.valid_days {
-        Some(days) if seconds > i64::from(days) * 86_400 => {
-            Err(ExportError::ValidForTooLong { tent: tent.name.clone(), days })
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn no_tent(policy: &Policy, tent: &TentName) -> ExportError {
-    let known: Vec<_> = policy.tents.iter().map(|tent| tent.name.to_string()).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    ExportError::NoTent { tent: tent.clone(), known }
 }
 
 fn check_options(request: &ExportRequest) -> Result<(), ExportError> {

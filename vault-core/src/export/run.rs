@@ -1,11 +1,12 @@
 //! Doing what was prepared: content onto the media, read back, described, sealed, logged.
 
 use super::again::already;
+use super::allowed::{may_go_to, no_tent, validity};
 use super::done::VolumeDone;
 use super::journal::{self, Begin, Finished, Journal, Kept};
 use super::leftovers::{abandon, clear, exported_as};
 use super::pipeline::{self, Before};
-use super::prepare::{Prepared, may_go_to};
+use super::prepare::Prepared;
 use super::regenerate::Remake;
 use super::resume::Unfinished;
 use super::slots::{Changer, Terms, another};
@@ -78,18 +79,17 @@ impl Prepared<'_> {
         unfinished: Option<&Unfinished>,
     ) -> Result<Plan<'p>, ExportError> {
         let created = vault.clock().now();
-        let seconds = self.request.valid_for;
+        let name = &self.request.tent;
+        let tent = policy.tent(name).ok_or_else(|| no_tent(policy, name))?;
+        let seconds = validity(tent, self.request.valid_for)?;
         let expires = created.plus(seconds).filter(|_| seconds > 0).ok_or(ExportError::Validity { seconds })?;
-        let tent = policy.tent(&self.request.tent);
         let own = &vault.card().site;
-        let may = |site: &Site| tent.is_some_and(|tent| may_go_to(tent, own, &site.name));
+        let may = |site: &Site| may_go_to(tent, own, &site.name);
         let suite = self.same.suite;
         let of_role = |names: &[_], role| -> Vec<(&Site, Role)> {
             policy.sites.iter().filter(|s| names.contains(&s.name) && may(s)).map(|s| (s, role)).collect()
         };
-        let sites = tent.map_or_else(Vec::new, |tent| {
-            [of_role(&tent.members, Role::Member), of_role(&tent.auditors, Role::Auditor)].concat()
-        });
+        let sites = [of_role(&tent.members, Role::Member), of_role(&tent.auditors, Role::Auditor)].concat();
         let tent_key = vault.tent_key(&self.request.tent)?;
         let (number, label, nonce, identity, shape) = match unfinished {
             Some(Unfinished { begin, .. }) => {

@@ -95,9 +95,9 @@ pub(crate) struct ExportArgs {
     /// A bundle that this descends from; may be given several times
     #[arg(long = "parent", value_name = "BUNDLE")]
     parents: Vec<BundleId>,
-    /// For how long the bundle may be imported
-    #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = parse_span)]
-    valid_for: i64,
+    /// For how long the bundle may be imported [default: 30d, or less where the tent allows less]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    valid_for: Option<i64>,
     /// Export what symbolic links point to instead of the links
     #[arg(long)]
     follow_links: bool,
