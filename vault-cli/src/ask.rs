@@ -71,8 +71,9 @@ fn typed(question: &str, hidden: bool) -> Result<Zeroizing<String>, AskError> {
     if !stdin.is_terminal() {
         return Err(AskError::Nobody);
     }
-    eprint_part(&printable(question));
+    // First: whoever answers at once is neither shown nor lost.
     let _hidden = hidden.then(Hidden::begin).transpose().map_err(|_| AskError::Nobody)?;
+    eprint_part(&printable(question));
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST as usize));
     let mut stdin = stdin.lock();
     loop {
