@@ -17,10 +17,10 @@ use crate::ui::Ui;
 ///
 /// The policy says whom this vault trusts with what; what it does not name is denied. Each change of it is a new epoch,
 /// signed by root persons, as many as the policy in force asks for. `trust`, `untrust`, `tent` and `revoke` write such
-/// changes into the working copy, <vault>/policy.toml, and put them in force if this vault's own key is enough.
+/// changes into the working copy, policy.toml in the vault, and put them in force if this vault's own key is enough.
 /// People may edit that file too: raise its epoch by one, then check, sign and apply it.
 ///
-/// Signatures stand beside a policy, one file for each key: FILE.<key>.sig. Whoever has to sign elsewhere takes the file
+/// Signatures stand beside a policy, one file for each key: FILE.KEY.sig. Whoever has to sign elsewhere takes the file
 /// along and brings the signature back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

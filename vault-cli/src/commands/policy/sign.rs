@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// Sign a policy, after it was shown what it changes.
 ///
 /// Shows the changes from the policy in force and asks. Without a terminal it needs --digest, the digest that `gapvault
-/// policy check` showed, or --yes. The signature goes beside the policy, as FILE.<key>.sig; `gapvault policy apply`
+/// policy check` showed, or --yes. The signature goes beside the policy, as FILE.KEY.sig; `gapvault policy apply`
 /// counts it there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
