@@ -312,3 +312,35 @@ fn what_a_killed_approval_leaves_spoils_nothing() {
     assert!(!gap.stick.join("gapvault").join(&part).exists());
     gap.import().expect(0);
 }
+
+#[test]
+fn readers_are_known_by_the_recipients_of_the_bundle_s_suite() {
+    let approvers = Approvers::new(1, &OF);
+    let gap = &approvers.gap;
+    for site in [&gap.lab, &gap.cluster] {
+        site.post_quantum(true);
+    }
+    let id = digest(&gap.export_sample());
+    let approved = approvers.approve(&gap.lab, "bob", &gap.stick, &id).expect(0).json();
+    let known: Vec<_> = approved["readers"].as_array().unwrap().iter().map(|r| r["known"].as_bool()).collect();
+    assert_eq!(known, [Some(true), Some(true)], "{approved:#}");
+}
+
+#[test]
+fn what_others_can_open_is_approved_by_nobody_unasked() {
+    let approvers = Approvers::new(1, &OF);
+    let gap = &approvers.gap;
+    let id = digest(&gap.export_sample());
+    // To this policy the lab reads catalogues, to the exporter's it read content.
+    gap.cluster.adopt(|policy| {
+        policy.tents[0].members.retain(|site| site.as_str() != "lab");
+        policy.tents[0].auditors.push("lab".parse().unwrap());
+    });
+    let stick = snapshot(&gap.stick);
+    let refused = approvers.approve(&gap.cluster, "carol", &gap.stick, &id);
+    refused.refused(4, "it can be opened by lab, which this policy does not have as such readers of tent aurora");
+    assert!(stick == snapshot(&gap.stick));
+    let mut command = gap.cluster.command(["approve", "--unknown-readers", "--bundle", &id, "--key"]);
+    let approved = run(command.arg(approvers.key_file("carol")).arg(&gap.stick)).expect(0);
+    assert!(approved.out.contains("carol approved bundle"), "{approved:#?}");
+}

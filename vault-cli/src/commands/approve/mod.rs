@@ -9,7 +9,7 @@ use super::key::KeyArg;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
-use gapvault_core::approve::{ApproveError, Proposal, Subject, approve, propose};
+use gapvault_core::approve::{ApproveError, ApproveOptions, Proposal, Subject, approve, propose};
 use gapvault_core::bundle::{Bundle, find};
 use gapvault_core::error::Kind;
 use gapvault_core::find_bundle;
@@ -42,6 +42,9 @@ pub(crate) struct ApproveArgs {
     /// The first digits of the bundle's digest, 16 at least: approve this one, and do not ask
     #[arg(long, value_name = "HEX", value_parser = digits)]
     bundle: Option<String>,
+    /// Approve it though somebody can open it who is no such reader of the tent by the policy
+    #[arg(long)]
+    unknown_readers: bool,
     /// Which files to show
     #[arg(long, value_name = "WHICH", default_value = "largest")]
     files: Files,
@@ -63,6 +66,13 @@ pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Fa
         Named::Medium => propose(&vault, Subject::Medium(&the_one(args)?), signer.public())?,
     };
     let text = human::proposal(&proposal, args.files);
+    let options = ApproveOptions { unknown_readers: args.unknown_readers };
+    if !options.unknown_readers
+        && let Err(error) = proposal.expect_known_readers()
+    {
+        ui.explain(&text);
+        return Err(error.into());
+    }
     match &args.bundle {
         Some(expected) if !proposal.bundle.to_string().starts_with(expected) => {
             return Err(ApproveError::OtherBundle { actual: proposal.bundle, expected: expected.clone() }.into());
@@ -75,7 +85,7 @@ pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Fa
     if signer.asks() && !proposal.already {
         ui.note("waiting for the key: give its passphrase or PIN, or touch it, if it asks");
     }
-    let approved = approve(&mut vault, proposal, &*signer)?;
+    let approved = approve(&mut vault, proposal, &*signer, options)?;
     let human = human::approved(&told, &approved);
     ui.result(&told.with(approved), &human)
 }
