@@ -244,6 +244,11 @@ fn what_would_not_count_is_not_signed() {
     let mut unasked = gap.cluster.command(["approve", "--key"]);
     let unasked = run(unasked.arg(approvers.key_file("bob")).arg(&gap.stick));
     refused("nobody to ask", unasked, 2, "no terminal to ask on", &stick);
+    for digits in [16, 63] {
+        let mut part = gap.cluster.command(["approve", "--bundle", &id[..digits], "--key"]);
+        let part = run(part.arg(approvers.key_file("bob")).arg(&gap.stick));
+        refused("part of a digest, and nobody to ask", part, 2, "no terminal to ask on", &stick);
+    }
     let mut short = gap.cluster.command(["approve", "--bundle", &id[..15]]);
     run(short.arg(&gap.stick)).refused(2, "expected 16 to 64 hex digits");
     refused("no rule", approvers.approve(&third, "bob", &gap.stick, &id), 4, "asks for no approvals", &stick);
