@@ -244,6 +244,11 @@ fn what_would_not_count_is_not_signed() {
     let mut unasked = gap.cluster.command(["approve", "--key"]);
     let unasked = run(unasked.arg(approvers.key_file("bob")).arg(&gap.stick));
     refused("nobody to ask", unasked, 2, "no terminal to ask on", &stick);
+    for digits in [16, 63] {
+        let mut part = gap.cluster.command(["approve", "--bundle", &id[..digits], "--key"]);
+        let part = run(part.arg(approvers.key_file("bob")).arg(&gap.stick));
+        refused("part of a digest, and nobody to ask", part, 2, "no terminal to ask on", &stick);
+    }
     let mut short = gap.cluster.command(["approve", "--bundle", &id[..15]]);
     run(short.arg(&gap.stick)).refused(2, "expected 16 to 64 hex digits");
     refused("no rule", approvers.approve(&third, "bob", &gap.stick, &id), 4, "asks for no approvals", &stick);
@@ -311,4 +316,36 @@ fn what_a_killed_approval_leaves_spoils_nothing() {
     approvers.approve(&gap.cluster, "bob", &gap.stick, &digest(&bundle)).expect(0);
     assert!(!gap.stick.join("gapvault").join(&part).exists());
     gap.import().expect(0);
+}
+
+#[test]
+fn readers_are_known_by_the_recipients_of_the_bundle_s_suite() {
+    let approvers = Approvers::new(1, &OF);
+    let gap = &approvers.gap;
+    for site in [&gap.lab, &gap.cluster] {
+        site.post_quantum(true);
+    }
+    let id = digest(&gap.export_sample());
+    let approved = approvers.approve(&gap.lab, "bob", &gap.stick, &id).expect(0).json();
+    let known: Vec<_> = approved["readers"].as_array().unwrap().iter().map(|r| r["known"].as_bool()).collect();
+    assert_eq!(known, [Some(true), Some(true)], "{approved:#}");
+}
+
+#[test]
+fn what_others_can_open_is_approved_by_nobody_unasked() {
+    let approvers = Approvers::new(1, &OF);
+    let gap = &approvers.gap;
+    let id = digest(&gap.export_sample());
+    // To this policy the lab reads catalogues, to the exporter's it read content.
+    gap.cluster.adopt(|policy| {
+        policy.tents[0].members.retain(|site| site.as_str() != "lab");
+        policy.tents[0].auditors.push("lab".parse().unwrap());
+    });
+    let stick = snapshot(&gap.stick);
+    let refused = approvers.approve(&gap.cluster, "carol", &gap.stick, &id);
+    refused.refused(4, "it can be opened by lab, which this policy does not have as such readers of tent aurora");
+    assert!(stick == snapshot(&gap.stick));
+    let mut command = gap.cluster.command(["approve", "--unknown-readers", "--bundle", &id, "--key"]);
+    let approved = run(command.arg(approvers.key_file("carol")).arg(&gap.stick)).expect(0);
+    assert!(approved.out.contains("carol approved bundle"), "{approved:#?}");
 }

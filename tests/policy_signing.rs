@@ -3,6 +3,10 @@
 use crate::support::policy::{Roots, digest, stranger_signs, with_epoch};
 use crate::support::tools::{have, skip, tool};
 use crate::support::{Site, run, snapshot};
+use gapvault_core::clock::Clock;
+use gapvault_core::policy::{ApplyError, apply};
+use gapvault_core::vault::{Access, Vault};
+use gapvault_formats::ids::PolicyDigest;
 use std::fs;
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -84,7 +88,11 @@ fn the_root_that_is_left_counts_as_well_as_the_new_one() {
     run(carol.command(["policy", "sign", "--yes"]).arg(lab.working_copy())).expect(0);
     lab.run(["policy", "apply"]).refused(4, "1 of 2 persons of its own root signed (carol); bob could");
     roots.bob_signs().expect(0);
-    let warned = lab.run(["policy", "apply"]).expect(0);
+    let before = lab.snapshot();
+    let asked = lab.run(["policy", "apply"]).refused(2, "there is no terminal to ask on");
+    assert!(asked.err.contains("lab of this vault is no root person any more"), "{asked:#?}");
+    assert!(lab.snapshot() == before, "it was put in force unasked");
+    let warned = lab.run(["policy", "apply", "--yes"]).expect(0);
     assert!(warned.err.contains("lab of this vault is no root person any more"), "{warned:#?}");
     lab.run(["tent", "new", "aurora"]).expect(0);
     assert!(bob.run(["list"]).expect(0).err.is_empty());
@@ -222,4 +230,30 @@ fn on_a_terminal_a_person_is_shown_the_changes_and_asked() {
         assert_eq!(lab.beside_working_copy().len(), before.len() + usize::from(code == 0), "{answer:?}");
     }
     lab.run(["policy", "apply"]).expect(0);
+}
+
+#[test]
+fn what_comes_into_force_is_what_was_shown() {
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    let (shown, other) = (roots.path("shown.toml"), roots.path("other.toml"));
+    let text = fs::read_to_string(lab.working_copy()).unwrap();
+    for (path, note) in [(&shown, "# one\n"), (&other, "# another\n")] {
+        fs::write(path, with_epoch(&text, lab.epoch() + 1) + note).unwrap();
+        [lab, bob].iter().for_each(|site| site.sign_by_hand(path, gapvault_formats::sshsig::Namespace::Policy));
+    }
+    let digest = PolicyDigest::of(&fs::read(&shown).unwrap());
+    let mut vault = Vault::open(&lab.vault, Access::Write, Clock::SYSTEM).unwrap();
+    let applied = apply::<ApplyError>(&mut vault, Some(&shown), |_, proposal, _| {
+        assert_eq!(proposal.digest, digest);
+        // While somebody thinks about it.
+        fs::copy(&other, &shown).unwrap();
+        [lab, bob].iter().for_each(|site| {
+            fs::copy(site.policy_signature(&other), site.policy_signature(&shown)).unwrap();
+        });
+        Ok(())
+    });
+    assert_eq!(applied.unwrap().digest, digest);
+    drop(vault);
+    assert!(fs::read_to_string(lab.working_copy()).unwrap().ends_with("# one\n"));
 }

@@ -1,13 +1,13 @@
 //! Why a bundle is not approved.
 
-use crate::bundle::{BundleError, ContentsError, JudgeError, SealReadError, Unmet, asked};
+use crate::bundle::{BundleError, ContentsError, JudgeError, SealReadError, Unmet, asked, join};
 use crate::error::{FsError, explain};
 use crate::held::HeldError;
 use crate::sign::SignError;
 use crate::vault::VaultError;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
 use gapvault_formats::limits;
-use gapvault_formats::names::{PersonName, TentName};
+use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::sshsig::{SshError, Touch};
 use std::path::PathBuf;
 
@@ -51,6 +51,14 @@ pub enum ApproveError {
         /// Why.
         why: Unmet,
     },
+    /// Somebody could open it whom the policy does not let.
+    #[error("it can be opened by {}, which this policy does not have as such readers of tent {tent}", join(sites))]
+    UnknownReaders {
+        /// The tent.
+        tent: TentName,
+        /// Their sites, by the catalogue.
+        sites: Vec<SiteName>,
+    },
     /// There is no signature.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -89,6 +97,7 @@ pub enum ApproveError {
 explain!(ApproveError, pass: [Vault, Fs, Seal, Held, Bundle, Contents, Judge, Sign], {
     Self::NotAsked { .. } => (Refused, Some("nothing needs approving there; the policy asks with `approvals` in the tent")),
     Self::WouldNotCount { .. } => (Refused, Some("`gapvault explain` shows who may approve in which tent; --key names another key")),
+    Self::UnknownReaders { .. } => (Refused, Some("ask the exporter why; if their policy is newer, apply it here first; --unknown-readers approves it all the same")),
     Self::Touch { .. } => (Refused, Some("sign with a security key, and let it verify you if the tent asks for that")),
     Self::Signature(_) => (Other, Some("whatever made it does not do what it should: try another key")),
     Self::OtherBundle { .. } => (Refused, Some("compare the bundle's digest with whoever asked for the approval; nothing was signed")),

@@ -14,11 +14,12 @@ use crate::held::{expect_descriptions, held_bundle};
 use crate::list::{Shown, shown};
 use crate::sign::Signer;
 use crate::vault::Vault;
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::catalogue::{Reader, Role};
 use gapvault_formats::custody::Event;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::{Label, PersonName, SiteName};
-use gapvault_formats::policy::{Approvals, Policy};
+use gapvault_formats::policy::{Approvals, Policy, Site};
 use gapvault_formats::seal::Seal;
 use gapvault_formats::sshsig::{Namespace, PublicKey, Signature, Touch};
 use gapvault_formats::time::Time;
@@ -81,6 +82,13 @@ pub struct KnownReader {
     pub known: bool,
 }
 
+/// What an approval takes for granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApproveOptions {
+    /// Approve what readers can open whom the policy does not have in that role.
+    pub unknown_readers: bool,
+}
+
 /// What an approval came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approved {
@@ -132,7 +140,7 @@ pub fn propose(vault: &Vault, subject: Subject<'_>, key: &PublicKey) -> Result<P
     let claims = Claims { tent: &addressed.tent, exporter: &exporter };
     let contents = load(&bundle.folder, &seal, identities, keys.as_ref(), claims, Wanted::Entries)?;
     let readers = contents.head.readers.into_iter().map(|reader| {
-        let known = is_known(policy, &addressed, &reader);
+        let known = is_known(policy, &addressed, &reader, seal.predicate().suite);
         KnownReader { reader, known }
     });
     let places = write::places(vault, bundle, &bundle_id, matches!(subject, Subject::Medium(_)))?;
@@ -160,6 +168,18 @@ pub fn propose(vault: &Vault, subject: Subject<'_>, key: &PublicKey) -> Result<P
     })
 }
 
+impl Proposal {
+    /// Refuses what somebody can open who is no such reader of the tent by the policy.
+    pub fn expect_known_readers(&self) -> Result<(), ApproveError> {
+        let unknown = self.readers.iter().filter(|reader| !reader.known);
+        let unknown: Vec<_> = unknown.map(|reader| reader.reader.site.clone()).collect();
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => Err(ApproveError::UnknownReaders { tent: self.addressed.tent.clone(), sites: unknown }),
+        }
+    }
+}
+
 /// What is known of a bundle that nothing but approvals is missing of.
 fn grounds(decision: Decision, seal: Option<Seal>) -> Result<(Grounds, Seal), ApproveError> {
     let Decision { checks, grounds, .. } = decision;
@@ -172,19 +192,27 @@ fn grounds(decision: Decision, seal: Option<Seal>) -> Result<(Grounds, Seal), Ap
 }
 
 /// Whether the policy lets this reader read that much of the tent.
-fn is_known(policy: &Policy, addressed: &Addressed, reader: &Reader) -> bool {
+fn is_known(policy: &Policy, addressed: &Addressed, reader: &Reader, suite: Suite) -> bool {
     let Some(tent) = policy.tent(&addressed.tent) else { return false };
     let sites = match reader.role {
         Role::Member => &tent.members,
         Role::Auditor => &tent.auditors,
     };
-    let same = |site: &&gapvault_formats::policy::Site| site.recipient == reader.recipient && site.card == reader.card;
-    sites.contains(&reader.site) && policy.site(&reader.site).filter(same).is_some()
+    let same = |site: &Site| *site.recipient_for(suite) == reader.recipient && site.card == reader.card;
+    sites.contains(&reader.site) && policy.site(&reader.site).is_some_and(same)
 }
 
 /// Signs what was proposed and writes the signature beside the seal, on the medium and in the vault's own copy, wherever
 /// it is not there yet. `signer` has the key of the proposal; it is not asked where that key has approved before.
-pub fn approve(vault: &mut Vault, proposal: Proposal, signer: &dyn Signer) -> Result<Approved, ApproveError> {
+pub fn approve(
+    vault: &mut Vault,
+    proposal: Proposal,
+    signer: &dyn Signer,
+    options: ApproveOptions,
+) -> Result<Approved, ApproveError> {
+    if !options.unknown_readers {
+        proposal.expect_known_readers()?;
+    }
     let Proposal { bundle, key, seal, person, addressed, signatures, mut tally, already, .. } = proposal;
     if !already && proposal.signatures_there == gapvault_formats::limits::SIGNATURES {
         return Err(ApproveError::TooMany);

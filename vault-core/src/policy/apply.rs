@@ -26,7 +26,29 @@ pub struct Applied {
 }
 
 /// Puts `file`, or the vault's working copy, in force. What is refused is logged; what only lacks signatures is not.
-pub fn apply(vault: &mut Vault, file: Option<&Path>) -> Result<Applied, ApplyError> {
+///
+/// The policy is read once: `agree` is shown the very bytes that come into force, and how far they are, unless they are
+/// refused. Its error leaves everything as it was.
+pub fn apply<E: From<ApplyError>>(
+    vault: &mut Vault,
+    file: Option<&Path>,
+    agree: impl FnOnce(&Vault, &Proposal, &Standing) -> Result<(), E>,
+) -> Result<Applied, E> {
+    let (proposal, standing) = look(vault, file)?;
+    agree(vault, &proposal, &standing)?;
+    let signed = match standing {
+        Standing::InForce => None,
+        Standing::Ready(accepted) => Some(accepted.signed()),
+        Standing::Unsigned(tallies) => {
+            let (epoch, digest) = (proposal.policy.epoch, proposal.digest);
+            return Err(ApplyError::Unsigned { epoch, digest, tallies }.into());
+        }
+    };
+    Ok(put_in_force(vault, &proposal, signed, None).map_err(ApplyError::from)?)
+}
+
+/// The policy, and how far it is. A refusal is logged.
+fn look(vault: &mut Vault, file: Option<&Path>) -> Result<(Proposal, Standing), ApplyError> {
     // Something else in the place of the working copy is told before anything is in force.
     vault.proposed()?;
     let unread = Unread::new(Some(vault), file)?;
@@ -38,28 +60,19 @@ pub fn apply(vault: &mut Vault, file: Option<&Path>) -> Result<Applied, ApplyErr
     {
         vault.record(Event::PolicyRefused { epoch, digest, reason: reason(error) })?;
     }
-    let (proposal, signed) = judged?;
-    Ok(put_in_force(vault, &proposal, signed, None)?)
+    judged
 }
 
-/// The policy, and who signed it; `None` if it is in force already.
-fn judged(vault: &Vault, unread: Unread) -> Result<(Proposal, Option<Vec<PersonName>>), ApplyError> {
+fn judged(vault: &Vault, unread: Unread) -> Result<(Proposal, Standing), ApplyError> {
     let proposal = unread.parse(Some(vault))?;
     let standing = proposal.standing(vault)?;
-    if standing == Standing::InForce {
-        return Ok((proposal, None));
-    }
     // In the working copy such a signature is one over an earlier text; one that was brought should fit.
-    if let Some(fault) = proposal.beside.faults.first().filter(|_| proposal.is_outside) {
+    if let Some(fault) = proposal.beside.faults.first().filter(|_| proposal.is_outside)
+        && standing != Standing::InForce
+    {
         return Err(ApplyError::Signature { name: fault.name.clone(), why: fault.why.clone() });
     }
-    match standing {
-        Standing::Ready(accepted) => Ok((proposal, Some(accepted.signed()))),
-        Standing::Unsigned(tallies) => {
-            Err(ApplyError::Unsigned { epoch: proposal.policy.epoch, digest: proposal.digest, tallies })
-        }
-        Standing::InForce => Ok((proposal, None)),
-    }
+    Ok((proposal, standing))
 }
 
 /// Whether this is something that an auditor should hear of: a policy that can never come into force here, or, from

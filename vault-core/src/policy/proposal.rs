@@ -51,8 +51,13 @@ impl Unread {
             (None, Some(vault)) => (Folder::open(vault.root())?, WORKING_COPY.to_owned(), vault.working_copy()),
             (None, None) => return Err(ProposalError::NoVault),
         };
+        let own = vault.filter(|_| file.is_none());
         let bytes = match folder.read(&name, limits::POLICY_BYTES) {
-            Ok(Some(bytes)) => bytes,
+            Ok(Some(bytes)) => match own {
+                // It proposes nothing: a command may have ended before the working copy was renewed.
+                Some(vault) if vault.was_in_force(PolicyDigest::of(&bytes)) => vault.in_force().bytes.clone(),
+                _ => bytes,
+            },
             // Longer than any policy: what is read of it is refused for that.
             Ok(None) => return Err(ProposalError::TooLong { path }),
             // A vault without a working copy proposes nothing.

@@ -157,6 +157,14 @@ pub enum VaultError {
         /// Who is missing.
         fault: RootError,
     },
+    /// A policy came into force, and the working copy could not follow.
+    #[error("policy epoch {epoch} is in force, but its working copy is not written: {source}")]
+    NotRenewed {
+        /// The epoch.
+        epoch: u64,
+        /// Why.
+        source: FsError,
+    },
     /// There is something else where people edit the policy.
     #[error("{} is no regular file of at most {} bytes", path.display(), gapvault_formats::limits::POLICY_BYTES)]
     WorkingCopy {
@@ -194,6 +202,7 @@ explain!(VaultError, pass: [Fs, Unlock], {
     Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
     Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
     Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
+    Self::NotRenewed { .. } => (Other, Some("the next command that changes the vault renews it, unless somebody proposes another there")),
     Self::Proposed { .. } => (Refused, Some("mend it there, or remove it: the policy in force stays as it is")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
@@ -351,12 +360,13 @@ impl Vault {
         is_outside: bool,
     ) -> Result<Option<PathBuf>, VaultError> {
         let (epoch, digest) = (policy.policy.epoch, policy.digest);
-        let other = is_outside && self.proposed()?.is_some_and(|bytes| bytes != policy.bytes);
+        let proposed = if is_outside { self.proposed()?.filter(|bytes| *bytes != policy.bytes) } else { None };
         policies::store(&self.root, epoch, &policy.bytes, signatures)?;
+        // Before the log's entry: what fails after that would look like a policy that is not in force.
+        let kept = proposed.map(|bytes| self.keep_proposed(&bytes)).transpose()?;
         self.record(Event::Policy { epoch, digest, change, signed })?;
         self.in_force = policy;
-        let kept = if other { Some(self.keep_working_copy()?) } else { None };
-        self.propose(&self.in_force.bytes)?;
+        self.propose(&self.in_force.bytes).map_err(|source| VaultError::NotRenewed { epoch, source })?;
         Ok(kept)
     }
 }

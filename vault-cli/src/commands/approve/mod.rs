@@ -9,27 +9,29 @@ use super::key::KeyArg;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
-use gapvault_core::approve::{ApproveError, Proposal, Subject, approve, propose};
+use gapvault_core::approve::{ApproveError, ApproveOptions, Proposal, Subject, approve, propose};
 use gapvault_core::bundle::{Bundle, find};
 use gapvault_core::error::Kind;
 use gapvault_core::find_bundle;
 use gapvault_core::vault::{Access, Vault};
 use std::path::{Path, PathBuf};
 
-/// The least digits of a digest that show that somebody has compared it.
+/// The least digits that pick a bundle.
 const DIGITS: usize = 16;
+/// The digits of a whole digest. Fewer show nothing: whoever exports can make two seals that begin alike.
+const ALL_DIGITS: usize = 64;
 
 /// Approve a bundle: look at what it is, then sign its seal.
 ///
 /// Shows from the catalogue what would go where, who could read it, and who has approved it already. The signature is
 /// written beside the seal, on the medium and in this vault's own copy if it has one; `gapvault export --again BUNDLE --to
-/// MEDIUM` brings those in the vault to another medium. Without a terminal, --bundle says that the digest was compared
-/// with whoever asked.
+/// MEDIUM` brings those in the vault to another medium. Without a terminal, --bundle with the whole digest says that it
+/// was compared with whoever asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault cluster approve /media/usb
   gapvault --vault cluster approve /media/usb --key ~/.ssh/id_ecdsa_sk
-  gapvault --vault lab approve 3f2a91c0d4e5 --bundle 3f2a91c0d4e5f607")]
+  gapvault --vault lab approve 3f2a91c0d4e5 --bundle \"$DIGEST\"")]
 pub(crate) struct ApproveArgs {
     /// The medium's top folder, one bundle's folder on it, or the first digits of a bundle that this vault made or holds
     #[arg(value_name = "MEDIUM|BUNDLE")]
@@ -39,9 +41,12 @@ pub(crate) struct ApproveArgs {
     label: Option<String>,
     #[command(flatten)]
     key: KeyArg,
-    /// The first digits of the bundle's digest, 16 at least: approve this one, and do not ask
+    /// The bundle's digest, 64 digits: approve this one, and do not ask. With its first digits, 16 at least, ask
     #[arg(long, value_name = "HEX", value_parser = digits)]
     bundle: Option<String>,
+    /// Approve it though somebody can open it who is no such reader of the tent by the policy
+    #[arg(long)]
+    unknown_readers: bool,
     /// Which files to show
     #[arg(long, value_name = "WHICH", default_value = "largest")]
     files: Files,
@@ -63,19 +68,26 @@ pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Fa
         Named::Medium => propose(&vault, Subject::Medium(&the_one(args)?), signer.public())?,
     };
     let text = human::proposal(&proposal, args.files);
+    let options = ApproveOptions { unknown_readers: args.unknown_readers };
+    if !options.unknown_readers
+        && let Err(error) = proposal.expect_known_readers()
+    {
+        ui.explain(&text);
+        return Err(error.into());
+    }
     match &args.bundle {
         Some(expected) if !proposal.bundle.to_string().starts_with(expected) => {
             return Err(ApproveError::OtherBundle { actual: proposal.bundle, expected: expected.clone() }.into());
         }
-        Some(_) => ui.explain(&text),
-        None if proposal.already => ui.explain(&text),
-        None => confirm(&proposal, &text, ui)?,
+        Some(whole) if whole.len() == ALL_DIGITS => ui.explain(&text),
+        _ if proposal.already => ui.explain(&text),
+        _ => confirm(&proposal, &text, ui)?,
     }
     let told = told::Told::of(&proposal, args.files);
     if signer.asks() && !proposal.already {
         ui.note("waiting for the key: give its passphrase or PIN, or touch it, if it asks");
     }
-    let approved = approve(&mut vault, proposal, &*signer)?;
+    let approved = approve(&mut vault, proposal, &*signer, options)?;
     let human = human::approved(&told, &approved);
     ui.result(&told.with(approved), &human)
 }
@@ -92,7 +104,7 @@ fn confirm(proposal: &Proposal, text: &str, ui: &Ui) -> Result<(), Failure> {
         }
         None => Err(Failure::usage(
             "there is no terminal to ask on",
-            "give the first 16 digits or more of the bundle's digest with --bundle HEX, as whoever asked for the approval told you",
+            "give all 64 digits of the bundle's digest with --bundle HEX, as whoever asked for the approval told you",
         )),
     }
 }
@@ -144,9 +156,9 @@ fn digits(text: &str) -> Result<String, String> {
     let digits: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect();
     let digits = digits.to_ascii_lowercase();
     let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_hex && (DIGITS..=64).contains(&digits.len()) {
+    if is_hex && (DIGITS..=ALL_DIGITS).contains(&digits.len()) {
         Ok(digits)
     } else {
-        Err(format!("expected {DIGITS} to 64 hex digits"))
+        Err(format!("expected {DIGITS} to {ALL_DIGITS} hex digits"))
     }
 }

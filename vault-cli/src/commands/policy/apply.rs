@@ -8,7 +8,7 @@ use crate::ui::Ui;
 use gapvault_core::error::Kind;
 use gapvault_core::formats::ids::PolicyDigest;
 use gapvault_core::formats::names::PersonName;
-use gapvault_core::policy::{Applied, ApplyError, Proposal, apply};
+use gapvault_core::policy::{Applied, ApplyError, Proposal, Standing, apply};
 use gapvault_core::vault::{Access, Vault};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ use std::path::PathBuf;
 /// takes as many root persons as the policy in force asks for, and where the root changes as many as the new one asks
 /// for too. What is refused is written to the custody log. Afterwards the working copy is the policy in force; another
 /// text that stood there goes to policy.replaced.toml.
+///
+/// Where it takes something from this vault, it asks first. Without a terminal it then needs --yes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault lab policy apply
@@ -47,22 +49,22 @@ struct Told {
 
 pub(super) fn run(args: &ApplyArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
-    let file = args.file.as_deref();
-    let warnings = match Proposal::read(Some(&vault), file) {
-        Ok(proposal) => warn(&vault, &proposal, args, ui)?,
-        // Refused below, and logged there.
-        Err(_) => Vec::new(),
+    let mut warnings = Vec::new();
+    let agree = |vault: &Vault, proposal: &Proposal, standing: &Standing| {
+        warnings = warned(vault, proposal);
+        agree(&warnings, standing, args, ui).map_err(Stopped::Here)
     };
-    let told = match apply(&mut vault, file) {
+    let told = match apply(&mut vault, args.file.as_deref(), agree) {
         Ok(Applied { epoch, digest, signed, changed, kept }) => {
             Told { epoch, digest, applied: true, changed, signed, missing: Vec::new(), warnings, kept, error: None }
         }
-        Err(ApplyError::Unsigned { epoch, digest, tallies }) => {
+        Err(Stopped::There(ApplyError::Unsigned { epoch, digest, tallies })) => {
             let (signed, missing) = (counted(&tallies), Missing::of(&tallies));
             let error = Some(ApplyError::Unsigned { epoch, digest, tallies }.into());
             Told { epoch, digest, applied: false, changed: false, signed, missing, warnings, kept: None, error }
         }
-        Err(error) => return Err(error.into()),
+        Err(Stopped::There(error)) => return Err(error.into()),
+        Err(Stopped::Here(failure)) => return Err(failure),
     };
     if let Some(failure) = told.error.clone() {
         ui.result(&told, "")?;
@@ -75,13 +77,36 @@ pub(super) fn run(args: &ApplyArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     ui.result(&told, &human)
 }
 
-/// Says what the policy takes from this vault, and asks whether that is meant where somebody can be asked.
-fn warn(vault: &Vault, proposal: &Proposal, args: &ApplyArgs, ui: &Ui) -> Result<Vec<String>, Failure> {
-    let warnings = warned(vault, proposal);
-    warnings.iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
-    if !warnings.is_empty() && !args.yes && ui.ask("Put it in force nevertheless?") == Some(false) {
-        let message = "not confirmed: nothing was changed".to_owned();
-        return Err(Failure { kind: Kind::Refused, message, hint: None, details: Vec::new(), told: false });
+/// Where an application ended.
+enum Stopped {
+    Here(Failure),
+    There(ApplyError),
+}
+
+impl From<ApplyError> for Stopped {
+    fn from(error: ApplyError) -> Self {
+        Self::There(error)
     }
-    Ok(warnings)
+}
+
+/// Says what the policy takes from this vault, and asks whether that is meant if it can be put in force.
+fn agree(warnings: &[String], standing: &Standing, args: &ApplyArgs, ui: &Ui) -> Result<(), Failure> {
+    if *standing == Standing::InForce {
+        return Ok(());
+    }
+    warnings.iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
+    if warnings.is_empty() || args.yes || !matches!(standing, Standing::Ready(_)) {
+        return Ok(());
+    }
+    match ui.ask("Put it in force nevertheless?") {
+        Some(true) => Ok(()),
+        Some(false) => {
+            let message = "not confirmed: nothing was changed".to_owned();
+            Err(Failure { kind: Kind::Refused, message, hint: None, details: Vec::new(), told: false })
+        }
+        None => Err(Failure::usage(
+            "there is no terminal to ask on whether to put this in force",
+            "read the warnings; if what they say is meant, give --yes",
+        )),
+    }
 }

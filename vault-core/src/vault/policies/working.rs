@@ -30,14 +30,18 @@ impl Vault {
             Ok(None) | Err(OpenError::Irregular) => return Err(VaultError::WorkingCopy { path: path() }),
             Err(OpenError::Fs(e)) => return Err(e.into()),
         };
-        let digest = PolicyDigest::of(&bytes);
-        Ok((!named(self.log()).any(|(_, known)| known == digest)).then_some(bytes))
+        Ok((!self.was_in_force(PolicyDigest::of(&bytes))).then_some(bytes))
     }
 
-    /// Moves a working copy aside that will never come into force as it is: somebody wrote it.
-    pub(in crate::vault) fn keep_working_copy(&self) -> Result<PathBuf, FsError> {
-        let (from, to) = (self.working_copy(), self.root.join(KEPT));
-        std::fs::rename(&from, &to).map_err(FsError::at("can't rename to", &to))?;
+    /// Whether the log names a policy of this digest: it is in force, or was.
+    pub(crate) fn was_in_force(&self, digest: PolicyDigest) -> bool {
+        named(self.log()).any(|(_, known)| known == digest)
+    }
+
+    /// Keeps a text beside the working copy that it will lose there: somebody wrote it.
+    pub(in crate::vault) fn keep_proposed(&self, text: &[u8]) -> Result<PathBuf, FsError> {
+        let to = self.root.join(KEPT);
+        write_replacing(&to, text, 0o600)?;
         Ok(to)
     }
 
@@ -57,7 +61,7 @@ impl Vault {
             // Whoever put it there is told by the commands that use it; nothing else depends on it.
             _ => return Ok(()),
         };
-        let proposed = digest.is_some_and(|digest| !named(self.log()).any(|(_, known)| known == digest));
+        let proposed = digest.is_some_and(|digest| !self.was_in_force(digest));
         if !proposed && digest != Some(self.in_force.digest) {
             self.propose(&self.in_force.bytes)?;
         }
