@@ -9,6 +9,7 @@ mod place;
 mod remarks;
 pub mod root;
 mod rules;
+mod shape;
 mod tent;
 mod tent_rules;
 mod write;
@@ -142,6 +143,7 @@ impl Policy {
             let good = String::from_utf8_lossy(&bytes[..e.valid_up_to()]);
             PolicyError::NotText { place: Place::of_offset(&good, good.len()) }
         })?;
+        shape::check(text)?;
         let policy: Self = toml::from_str(text).map_err(|e| {
             let place = Place::of_offset(text, e.span().map_or(0, |span| span.start));
             PolicyError::Malformed { place, fault: e.message().chars().take(600).collect() }

@@ -98,7 +98,7 @@ impl<'t> Places<'t> {
     }
 }
 
-fn get<'a, 't>(table: &'a DeTable<'t>, field: &str) -> Option<&'a Spanned<DeValue<'t>>> {
+pub(super) fn get<'a, 't>(table: &'a DeTable<'t>, field: &str) -> Option<&'a Spanned<DeValue<'t>>> {
     table.iter().find(|(key, _)| key.get_ref() == field).map(|(_, value)| value)
 }
 

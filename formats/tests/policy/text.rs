@@ -151,3 +151,21 @@ fn a_hostile_file_of_the_largest_size_is_refused_in_time() {
     }
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn tables_are_taken_from_tables_only() {
+    let lines = |text: &str, fault: &str| {
+        let error = Policy::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.ends_with(fault), "{error}");
+    };
+    let text = commented();
+    let inline = "approvals = { k = 1, of = [\"ben\", \"chris\"] }";
+    let at = text[..text.find(inline).unwrap()].matches('\n').count() + 1;
+    lines(
+        &text.replace(inline, "approvals = [1, [\"ben\", \"chris\"], true]"),
+        &format!("at line {at}, column 13: expected a table, found an array"),
+    );
+    lines("root = 1", "at line 1, column 8: expected a table, found an integer");
+    lines("tent = [{}, [\"x\"]]", "at line 1, column 13: expected a table, found an array");
+    lines("root = { signatures = { any = {} } }", "at line 1, column 23: expected a string, found a table");
+}

@@ -13,6 +13,7 @@ pub(super) fn vectors() -> Kind {
     kind.valid("nobody_may_do_anything", good.split("[[site]]").next().unwrap());
     kind.valid("comments_and_another_layout", altered(&good, "epoch = 3", "# the third\nepoch=3"));
     forms(&mut kind, &good);
+    shapes(&mut kind, &good);
     rules(&mut kind, &good);
     kind
 }
@@ -102,6 +103,35 @@ fn forms(kind: &mut Kind, good: &str) {
             ("label_key_too_short", "label_key = \"33", "label_key = \""),
         ],
     );
+}
+
+/// Values of another type in the place of a table or a word. A reader that fills structures in order takes them.
+fn shapes(kind: &mut Kind, good: &str) {
+    let (p256, ed25519) = (fixtures::public(fixtures::P256), fixtures::public(fixtures::ED25519));
+    let root = "[root]\nthreshold = 1\npersons = [\"cluster-operator\"]\n\n";
+    let (digest, [pq, _]) = ("33".repeat(32), fixtures::recipients_pq());
+    let people =
+        format!("[\"cluster-operator\", \"Cluster\", [\"{p256}\"]], [\"lab-exporter\", \"Lab\", [\"{ed25519}\"]]");
+    let site = format!("[\"cluster\", [], \"{digest}\", \"{}\", \"{digest}\", \"{pq}\"]", fixtures::CLUSTER);
+    let tent = "[\"aurora\", [\"cluster\"], [\"audit\"], [\"lab-exporter\"]]";
+    let with = |text: &str, field: &str| altered(text, "epoch = 3\n", &format!("epoch = 3\n{field}\n"));
+    let (before, sites) = good.split_once("[[site]]").unwrap();
+    let (head, _) = good.split_once("[[person]]").unwrap();
+    let (bare, _) = good.split_once("[[tent]]").unwrap();
+    kind.invalid("root_in_an_array", with(&altered(good, root, ""), "root = [1, [\"cluster-operator\"], \"any\"]"));
+    kind.invalid("persons_in_arrays", with(&format!("{head}[[site]]{sites}"), &format!("person = [{people}]")));
+    kind.invalid("sites_in_arrays", with(before, &format!("site = [{site}]")));
+    kind.invalid("tents_in_arrays", with(bare, &format!("tent = [{tent}]")));
+    kind.invalid("revocations_in_arrays", with(good, &format!("revocation = [[\"{ed25519}\", \"lost\", []]]")));
+    for (claim, rule) in [
+        ("approvals_in_an_array", "approvals = [1, [\"cluster-operator\"], true]"),
+        ("content_in_an_array", "content = [[\"safetensors\"], [], true]"),
+        ("signatures_in_a_table", "signatures = { any = {} }"),
+    ] {
+        kind.invalid(claim, format!("{good}{rule}\n"));
+    }
+    let word = "threshold = 1\nsignatures = { any = {} }\n";
+    kind.invalid("root_signatures_in_a_table", altered(good, "threshold = 1\n", word));
 }
 
 /// Rules of the whole policy.
