@@ -231,7 +231,7 @@ fn a_plugin_opens_the_vault_that_its_configuration_names_it_for() {
     show("the vault's config.toml names no plugin", 2);
     fs::write(&config, &text).unwrap();
     set_mode(&config, 0o622);
-    show("may be written to by others than its owner", 4);
+    show("or may be written to by others", 4);
     set_mode(&config, 0o600);
     fs::write(&config, format!("{text}surprise = 1\n")).unwrap();
     show("unknown field", 2);

@@ -305,3 +305,11 @@ fn a_card_of_a_person_needs_no_vault() {
     card(&[]).refused(2, "--key");
     run(crate::support::gapvault().args(["card", "--key"]).arg(&one)).refused(2, "--person");
 }
+
+#[test]
+fn a_key_that_is_no_file_is_not_waited_for() {
+    let gap = Gap::new();
+    let fifo = gap.path("fifo.pub");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    run(&mut gap.export_with(&fifo, "model:v1")).refused(2, "has no OpenSSH key");
+}

@@ -59,9 +59,12 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>, AskError> {
     let failed = |source| AskError::read(path, source);
     let mut line = Zeroizing::new(String::new());
     let file = File::open(path).map_err(failed)?;
-    BufReader::new(file.take(LONGEST)).read_line(&mut line).map_err(failed)?;
+    BufReader::new(file.take(LONGEST + 2)).read_line(&mut line).map_err(failed)?;
     let end = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(end);
+    if line.len() as u64 > LONGEST {
+        return Err(failed(io::Error::other("its first line is too long for a passphrase")));
+    }
     Ok(line)
 }
 

@@ -163,9 +163,13 @@ impl Search<'_> {
         } else if formats.contains(Format::Zip) {
             why = why.or(self.zip_in_memory(watched, formats, place)?);
         }
-        if formats.iter().any(is_packed) {
+        let packed = formats.iter().filter(|format| is_packed(*format)).count();
+        if packed > 0 {
             why = if place.depth == DEPTH {
                 why.or(Some(Why::TooDeep))
+            } else if packed > 1 {
+                // One program would take it for this, another for that.
+                why.or(Some(Why::Ambiguous))
             } else if formats.contains(Format::Tar) {
                 why.or(tar::look(self, watched, place)?)
             } else {

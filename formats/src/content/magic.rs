@@ -24,6 +24,8 @@ pub(super) fn by_head(head: &[u8], length: Option<u64>) -> Formats {
         (b"BZh", Format::Bzip2),
         (b"\x04\x22\x4d\x18", Format::Lz4),
         (b"\x02\x21\x4c\x18", Format::Lz4),
+        // lzip, which Python's lzma opens as its own.
+        (b"LZIP", Format::Lzma),
         (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
         (b"Rar!\x1a\x07", Format::Rar),
         (b"ARROW1\0\0", Format::Arrow),

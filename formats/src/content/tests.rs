@@ -285,3 +285,17 @@ proptest! {
         prop_assert!(!seen(&bytes).formats.is_empty());
     }
 }
+
+/// A gzip stream whose extra field is a tar header: one program opens this, another that.
+#[test]
+fn what_is_packed_in_two_ways_hides_what_it_holds() {
+    let mut header = tar(&[("x", 0, b"")]);
+    header[..12].copy_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 0xf4, 1]);
+    header[148..156].fill(b' ');
+    let sum: u32 = header[..512].iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let seen = seen(&[header, gz(CALL)[10..].to_vec()].concat());
+    assert!(seen.formats.contains(Format::Tar) && seen.formats.contains(Format::Gzip), "{seen:?}");
+    assert_eq!(seen.hidden.map(|hidden| hidden.why), Some(Why::Ambiguous));
+    assert!(self::seen(b"LZIP\x01\x0c and more").hidden.is_some());
+}

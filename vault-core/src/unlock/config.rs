@@ -5,6 +5,7 @@ use crate::error::{FsError, explain};
 use crate::fs::{Folder, OpenError, write_replacing};
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -47,8 +48,8 @@ pub enum ConfigError {
         /// Which file.
         path: PathBuf,
     },
-    /// Who may write to it says which program is run.
-    #[error("{} may be written to by others than its owner", path.display())]
+    /// Who may write to it, or to what it names, says which program is run.
+    #[error("{} is somebody else's, or may be written to by others", path.display())]
     OpenToOthers {
         /// Which file.
         path: PathBuf,
@@ -73,7 +74,7 @@ pub enum ConfigError {
 
 explain!(ConfigError, pass: [Fs], {
     Self::NotAFile { .. } | Self::Malformed { .. } | Self::Relative { .. } => (Usage, Some("correct it, or remove it if no plugin is in use")),
-    Self::OpenToOthers { .. } => (Refused, Some("see what it names, then `chmod go-w` it")),
+    Self::OpenToOthers { .. } => (Refused, Some("see what it names, then `chown` and `chmod go-w` it: it says which program is run")),
 });
 
 /// The plugin that the configuration in a vault names, and one that it may not have taken the place of yet.
@@ -86,10 +87,8 @@ pub(crate) fn read_config(root: &Path) -> Result<Vec<PluginConfig>, ConfigError>
         Err(OpenError::Fs(error)) => return Err(error.into()),
         Ok(file) => file,
     };
-    let mode = file.metadata().map_err(FsError::at("can't look at", &path))?.mode();
-    if Mode::from_raw_mode(mode).intersects(Mode::WGRP | Mode::WOTH) {
-        return Err(ConfigError::OpenToOthers { path });
-    }
+    expect_own(root, &std::fs::metadata(root).map_err(FsError::at("can't look at", root))?)?;
+    expect_own(&path, &file.metadata().map_err(FsError::at("can't look at", &path))?)?;
     let bytes = match folder.read(NAME, LONGEST) {
         Ok(Some(bytes)) => bytes,
         Err(OpenError::Fs(error)) => return Err(error.into()),
@@ -104,9 +103,19 @@ pub(crate) fn read_config(root: &Path) -> Result<Vec<PluginConfig>, ConfigError>
             if !named.is_absolute() {
                 return Err(ConfigError::Relative { path, named: named.clone() });
             }
+            expect_own(named, &std::fs::metadata(named).map_err(FsError::at("can't look at", named))?)?;
         }
     }
     Ok(plugins)
+}
+
+/// Whether nobody but whoever runs this, and root, decides what stands there.
+fn expect_own(path: &Path, found: &Metadata) -> Result<(), ConfigError> {
+    let is_own = found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw();
+    if !is_own || Mode::from_raw_mode(found.mode()).intersects(Mode::WGRP | Mode::WOTH) {
+        return Err(ConfigError::OpenToOthers { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Writes the configuration in a vault, durably; the file goes where there is nothing to say.

@@ -49,6 +49,8 @@ pub(crate) struct Wrapping<'a> {
 
 /// The beginning of the name of a folder in the making.
 const NEW: &str = ".new-";
+/// That of one that is taken out of the way, where file systems can't swap names.
+const OLD: &str = ".old-";
 
 /// Wraps keys and catalogue of a bundle for `own` and the policy's auditors. What there was before is replaced when all
 /// of it is durable. They count once the log names the bundle.
@@ -111,10 +113,24 @@ pub(crate) fn clear(vault: &Vault, committed: &HashSet<String>) -> Result<(), Fs
                 rename_new(&at, &shelf.join(bundle))?;
             }
             None if committed.contains(&name) => {}
+            None if name.strip_prefix(OLD).is_some_and(|bundle| committed.contains(bundle)) => {
+                put_back(&shelf, name.trim_start_matches(OLD), &at)?;
+            }
             _ => remove_tree(&at)?,
         }
     }
     Ok(())
+}
+
+/// What was taken out of the way, where nothing came in its place.
+fn put_back(shelf: &Path, bundle: &str, old: &Path) -> Result<(), FsError> {
+    let place = shelf.join(bundle);
+    match (place.exists(), is_whole(&shelf.join(format!("{NEW}{bundle}")))) {
+        (true, _) => remove_tree(old),
+        // That goes there, now or the next time.
+        (false, true) => Ok(()),
+        (false, false) => rename_new(old, &place),
+    }
 }
 
 fn is_whole(folder: &Path) -> bool {
@@ -154,11 +170,15 @@ fn put_in_place(new: &Path, place: &Path) -> Result<(), FsError> {
     if std::fs::symlink_metadata(place).is_err() {
         return rename_new(new, place);
     }
-    if !swap(new, place)? {
-        remove_tree(place)?;
-        rename_new(new, place)?;
+    if swap(new, place)? {
+        return Ok(());
     }
-    Ok(())
+    // One of the two is whole at every moment.
+    let old = place.with_file_name(format!("{OLD}{}", place.file_name().unwrap_or_default().to_string_lossy()));
+    remove_tree(&old)?;
+    rename_new(place, &old)?;
+    rename_new(new, place)?;
+    remove_tree(&old)
 }
 
 /// Writes an age file for `recipients`, durably; gives its digest.
