@@ -54,7 +54,9 @@ fn write_tent(out: &mut String, tent: &TentView, site: &impl Display) {
     let _ = writeln!(out, "  suite    {suite}");
     let _ = writeln!(out, "  content  {}", content(&tent.content));
     let _ = match &tent.destinations {
-        Some(sites) => writeln!(out, "  for      {} alone", join(sites)),
+        Some(sites) => {
+            writeln!(out, "  for      members {} alone, and the exporter's own site; every auditor", join(sites))
+        }
         None => writeln!(out, "  for      any site that reads"),
     };
     for (what, sites) in [("content", &tent.members), ("catalogue", &tent.auditors)] {

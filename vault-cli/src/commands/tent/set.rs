@@ -43,7 +43,7 @@ pub(super) struct SetArgs {
     /// Whether bundles must be sealed with post-quantum keys
     #[arg(long, value_name = "BOOL")]
     post_quantum: Option<bool>,
-    /// Sites that bundles may be for, or `any` for all members and auditors
+    /// Members that content may go to, or `any` for all; auditors get every catalogue
     #[arg(long, value_name = "SITES", value_parser = any_or_list::<SiteName>)]
     destination: Option<AnyOr<List<SiteName>>>,
     /// Formats that files may have, or `any`
