@@ -90,6 +90,9 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
             writeln!(human, "card fingerprint {card_fingerprint}: give the card to the other sites (`gapvault card`)");
         if !args.recover.is_empty() {
             ui.note(
+                "note: bundles underway to the old card can't be opened any more; have them exported again once the exporters have the new one",
+            );
+            ui.note(
                 "note: the new identities are a plain file, for its owner alone; `gapvault keys protect` changes that",
             );
         }

@@ -89,6 +89,8 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
     if vault.log().iter().any(|entry| matches!(&entry.event, custody::Event::Exported(made) if made.bundle == id)) {
         return Err(ImportError::OwnBundle { bundle: id });
     }
+    // Needed to look into it: whoever can't open anything copies nothing.
+    vault.age_identities(chosen.judged.seal.predicate().suite)?;
     let (incoming, is_new) = vault.pend(&id, &chosen.earlier)?;
     match stage(vault, &chosen, &incoming, observer) {
         Ok(Staged { imported, mended, media, died }) => {
