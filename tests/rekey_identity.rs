@@ -31,7 +31,7 @@ pub(crate) fn rekey(site: &Site, args: &[&str]) -> Run {
 }
 
 /// Makes a recovery identity and names it to a vault; gives its file.
-fn recovery(gap: &Gap, site: &Site, suite: Suite) -> PathBuf {
+pub(crate) fn recovery(gap: &Gap, site: &Site, suite: Suite) -> PathBuf {
     let out = gap.path(&format!("recovery-{suite}"));
     let mut command = gapvault();
     command.args(["recovery", "new", "--out"]).arg(&out);

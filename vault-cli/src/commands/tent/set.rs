@@ -2,12 +2,15 @@
 
 use crate::cli::Global;
 use crate::commands::change::Change;
+use crate::commands::recovery::unrecovered;
 use crate::failure::Failure;
 use crate::text::parse_size;
 use crate::ui::Ui;
+use gapvault_core::formats::agefile::Suite;
 use gapvault_core::formats::content::Format;
 use gapvault_core::formats::names::{PersonName, SiteName, TentName};
 use gapvault_core::formats::sshsig::Touch;
+use gapvault_core::keys::lacks_recovery;
 use gapvault_core::policy::{TentRules, set_tent};
 use gapvault_core::vault::Access;
 use serde::Serialize;
@@ -140,5 +143,9 @@ pub(super) fn run(args: &SetArgs, global: &Global, ui: &Ui) -> Result<(), Failur
     let change = Change::of(&set_tent(&mut vault, &args.name, &rules)?);
     let lines = if change.changed { change.lines() } else { format!("tent {}: so it was already\n", args.name) };
     let human = format!("{lines}{}", change.still());
-    ui.result(&Set { tent: &args.name, change }, &human)
+    ui.result(&Set { tent: &args.name, change }, &human)?;
+    if args.post_quantum == Some(true) && lacks_recovery(&vault, Suite::PostQuantum) {
+        ui.note(&format!("note: {}", unrecovered(Suite::PostQuantum)));
+    }
+    Ok(())
 }
