@@ -126,7 +126,8 @@ fn a_renewed_identity_opens_what_came_before_and_what_was_underway() {
 fn what_a_vault_made_itself_opens_after_its_identity_was_renewed() {
     let gap = Gap::new();
     export(&gap, "model:v1", &[]);
-    rekey(&gap.lab, &["--identity"]).expect(0);
+    let renewed = gap.lab.run(["rekey", "--identity"]).expect(0);
+    assert!(renewed.out.contains("`gapvault trust CARD --renew`"), "{renewed:#?}");
     // Its own entry in its own policy is renewed with it.
     assert_eq!(rekey(&gap.lab, &["--forget-old"]).expect(0).json()["forgotten"], 2);
     assert!(gap.lab.run(["show", "model:v1"]).expect(0).out.contains("config.json"));

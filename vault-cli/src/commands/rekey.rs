@@ -88,8 +88,10 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         let (bundles, failed) = told(bundles);
         let mut human = human(&bundles);
         let card_fingerprint = card.fingerprint();
-        let _ =
-            writeln!(human, "card fingerprint {card_fingerprint}: give the card to the other sites (`gapvault card`)");
+        let _ = writeln!(
+            human,
+            "card fingerprint {card_fingerprint}: give the card (`gapvault card`) to the other sites; `gapvault trust CARD --renew` puts it in the place of the old one there"
+        );
         if !args.recover.is_empty() {
             ui.note(
                 "note: bundles underway to the old card can't be opened any more; have them exported again once the exporters have the new one",
