@@ -55,3 +55,16 @@ fn a_recovery_recipient_of_one_suite_is_told_to_be_none_of_the_other() {
     set("false");
     assert!(!set("true").err.contains(text));
 }
+
+#[test]
+fn what_is_held_to_content_rules_later_is_said_before() {
+    let gap = Gap::new();
+    export(&gap, "model:v1", &[]);
+    gap.cluster.run(["tent", "set", "aurora", "--forbid-format", "json"]).expect(0);
+    let text = "  content  is held to the rules of tent aurora at checkout: any format; never json; no pickles";
+    for command in ["verify", "explain", "import"] {
+        let told = run(gap.cluster.command([command]).arg(&gap.stick)).expect(0);
+        assert!(told.out.contains(text), "{command}: {told:#?}");
+    }
+    gap.checkout("model:v1", "out").refused(4, "the content rules of tent aurora refuse config.json");
+}

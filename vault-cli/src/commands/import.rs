@@ -3,6 +3,7 @@
 use super::brought::{ToldMedium, ToldMended, mended_lines, note_lines, slow_line};
 use super::medium::{Became, MediaArgs};
 use super::recovery::unrecovered;
+use super::rules::at_checkout;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{bytes, count, printable};
@@ -79,7 +80,10 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Fai
             Ok(outcome) => outcome,
             Err(error) => return came_to_nothing(error),
         };
-        let human = human(&outcome);
+        let mut human = human(&outcome);
+        if !outcome.already {
+            human.push_str(&at_checkout(&vault, &outcome.imported.tent));
+        }
         let Outcome { imported, already, mended, media, anew, refused_before, .. } = outcome;
         let judged_anew = anew.map(|Anew { epoch, refusal }| ToldAnew {
             epoch,
