@@ -41,6 +41,7 @@ mod post_quantum;
 mod protected;
 mod pulled;
 mod readme;
+mod recovery_set;
 mod rekey_identity;
 mod rekey_wraps;
 mod repairing;

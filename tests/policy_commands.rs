@@ -20,7 +20,7 @@ fn rules_of_a_tent_are_set_and_shown() {
         "root: a new policy takes the signature of lab",
         "read content      lab, cluster-b",
         "read catalogues   nobody",
-        "bundles are for   cluster-b",
+        "content goes to   cluster-b",
         "approval by cluster-b, the exporter's own not counted",
         "at most 30 days",
         "only safetensors, gguf, without pickles, each at most 10.00 GiB",

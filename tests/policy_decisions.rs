@@ -57,11 +57,12 @@ const TABLE: &[Row] = &[
     ("for others, only looked at", |b| { b.is_for("aurora", &["lab", "audit"]); b.purpose = Purpose::Look }, Rule::Destination, Ok("looked at here, not brought in")),
 
     ("no list of destinations", |b| b.is_for("aurora", &["cluster", "far"]), Rule::Destinations, Ok("the tent has no list")),
-    ("all of them on the list, and home", |b| b.aurora().destinations = Some(vec!["cluster".parse().unwrap(), "audit".parse().unwrap()]), Rule::Destinations, Ok("of which the tent allows cluster, audit")),
-    ("one that is not on the list", |b| b.aurora().destinations = Some(vec!["cluster".parse().unwrap()]), Rule::Destinations, Err("it is for audit, to whom bundles of tent aurora may not go (they may go to cluster)")),
+    ("all of them on the list, home, or auditors", |b| b.aurora().destinations = Some(vec!["cluster".parse().unwrap()]), Rule::Destinations, Ok("it is for lab, cluster, audit: members of the list (cluster), auditors or the exporter's own site")),
+    ("one that is not on the list", |b| { b.aurora().destinations = Some(vec!["lab".parse().unwrap()]); b.is_for("aurora", &["lab", "cluster", "audit"]) }, Rule::Destinations, Err("it is for cluster, to whom bundles of tent aurora may not go (they may go to lab and its auditors)")),
+    ("one that reads nothing of the tent", |b| { b.aurora().destinations = Some(vec!["cluster".parse().unwrap()]); b.is_for("aurora", &["cluster", "far"]) }, Rule::Destinations, Err("it is for far, to whom")),
     ("one that nobody knows", |b| { b.aurora().destinations = Some(vec!["cluster".parse().unwrap()]); b.is_for("aurora", &["cluster", "nowhere"]) }, Rule::Destinations, Err("it is for 1 site that this vault does not know, to whom")),
-    ("this site is not on the list", |b| { b.aurora().destinations = Some(vec!["audit".parse().unwrap()]); b.is_for("aurora", &["cluster", "audit"]) }, Rule::Destinations, Err("it is for cluster, to whom")),
-    ("nobody is on the list", |b| b.aurora().destinations = Some(Vec::new()), Rule::Destinations, Err("(they may go to nobody)")),
+    ("this site is not on the list", |b| { b.aurora().destinations = Some(vec!["lab".parse().unwrap()]); b.is_for("aurora", &["cluster", "audit"]) }, Rule::Destinations, Err("it is for cluster, to whom")),
+    ("nobody is on the list", |b| b.aurora().destinations = Some(Vec::new()), Rule::Destinations, Err("(they may go to nobody and its auditors)")),
 
     ("any key will do", |_| (), Rule::Signatures, Ok("shows nothing of its maker")),
     ("a touch is asked for, a file signed", |b| b.aurora().signatures = Touch::Presence, Rule::Signatures, Err("the signature of ann shows nothing of its maker, tent aurora asks for a security key that was touched")),

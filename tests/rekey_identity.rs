@@ -31,7 +31,7 @@ pub(crate) fn rekey(site: &Site, args: &[&str]) -> Run {
 }
 
 /// Makes a recovery identity and names it to a vault; gives its file.
-fn recovery(gap: &Gap, site: &Site, suite: Suite) -> PathBuf {
+pub(crate) fn recovery(gap: &Gap, site: &Site, suite: Suite) -> PathBuf {
     let out = gap.path(&format!("recovery-{suite}"));
     let mut command = gapvault();
     command.args(["recovery", "new", "--out"]).arg(&out);
@@ -42,6 +42,29 @@ fn recovery(gap: &Gap, site: &Site, suite: Suite) -> PathBuf {
     assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
     site.run(["recovery", "set", recipient.trim()]).expect(0);
     out
+}
+
+/// Everything that looks at what the vault knows without opening anything.
+fn what_needs_no_identity_works(gap: &Gap) {
+    let before = gap.cluster.snapshot();
+    let alone: [&[&str]; 9] = [
+        &["log"],
+        &["policy", "show"],
+        &["policy", "check"],
+        &["card"],
+        &["tent", "list"],
+        &["list"],
+        &["pending"],
+        &["explain"],
+        &["keys"],
+    ];
+    for command in alone {
+        gap.cluster.run(command).expect(0);
+    }
+    for command in ["verify", "explain"] {
+        run(gap.cluster.command([command]).arg(&gap.stick)).expect(0);
+    }
+    assert!(gap.cluster.snapshot() == before);
 }
 
 fn lose_identities(site: &Site) {
@@ -103,7 +126,8 @@ fn a_renewed_identity_opens_what_came_before_and_what_was_underway() {
 fn what_a_vault_made_itself_opens_after_its_identity_was_renewed() {
     let gap = Gap::new();
     export(&gap, "model:v1", &[]);
-    rekey(&gap.lab, &["--identity"]).expect(0);
+    let renewed = gap.lab.run(["rekey", "--identity"]).expect(0);
+    assert!(renewed.out.contains("`gapvault trust CARD --renew`"), "{renewed:#?}");
     // Its own entry in its own policy is renewed with it.
     assert_eq!(rekey(&gap.lab, &["--forget-old"]).expect(0).json()["forgotten"], 2);
     assert!(gap.lab.run(["show", "model:v1"]).expect(0).out.contains("config.json"));
@@ -121,7 +145,12 @@ fn a_lost_identity_is_made_up_for_by_the_recovery_identity() {
     let hybrid = export(&gap, "model:v2", &["--post-quantum"]);
     gap.import().expect(0);
     lose_identities(&gap.cluster);
-    gap.cluster.run(["list"]).refused(3, "age.key is missing from the vault");
+    what_needs_no_identity_works(&gap);
+    for needing in [&["show", "model:v1"][..], &["rekey", "--identity"], &["rekey", "--forget-old"]] {
+        let refused = gap.cluster.run(needing).refused(3, "age.key is missing from the vault");
+        assert!(refused.err.contains("`gapvault rekey --identity --recover FILE`"), "{refused:#?}");
+    }
+    run(gap.cluster.command(["checkout", "model:v2"]).arg(gap.path("none"))).refused(3, "age-pq.key is missing");
 
     let stranger = gap.path("stranger.key");
     run(gapvault().args(["recovery", "new", "--out"]).arg(&stranger)).expect(0);
@@ -133,8 +162,8 @@ fn a_lost_identity_is_made_up_for_by_the_recovery_identity() {
         run(&mut command)
     };
     with(&[&stranger]).refused(4, "holds no identity of this vault's recovery recipient age1");
-    gap.cluster.run(["list"]).expect(3);
-    with(&[&files[0], &files[1]]).expect(0);
+    let recovered = with(&[&files[0], &files[1]]).expect(0);
+    assert!(recovered.err.contains("bundles underway to the old card can't be opened any more"), "{recovered:#?}");
     assert_checks_out(&gap, "model:v1", &classic);
     assert_checks_out(&gap, "model:v2", &hybrid);
     assert_modes(&gap.cluster);
@@ -155,6 +184,8 @@ fn without_a_recovery_identity_nobody_is_let_in() {
     let before = gap.cluster.snapshot();
     let recover = run(gap.cluster.command(["rekey", "--identity", "--recover"]).arg(&file));
     assert!(recover.refused(4, "this vault has no recovery recipient").err.contains("\nhint: "));
+    let shown = gap.cluster.run(["show", "model:v1"]).refused(3, "age.key is missing from the vault");
+    assert!(shown.err.contains("no recovery recipient was set") && !shown.err.contains("--recover"), "{shown:#?}");
     assert!(gap.cluster.snapshot() == before);
 }
 

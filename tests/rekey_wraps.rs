@@ -35,7 +35,11 @@ fn an_auditor_who_comes_later_opens_older_catalogues_with_stock_tools() {
     assert!(!wraps.join("catalogue.age").exists(), "there was nobody to seal it to");
     let (audit, stranger) = (Site::new(gap.room.path(), "audit"), Site::new(gap.room.path(), "stranger"));
     gap.cluster.trust(&audit, "auditor");
-    rekey(&gap.cluster, &["--wraps"]).expect(0);
+    let told = rekey(&gap.cluster, &["--wraps"]).expect(0).json();
+    let told: Vec<_> = told["bundles"].as_array().unwrap().iter().map(|bundle| &bundle["for_auditors"]).collect();
+    assert!(told.contains(&&wraps.to_str().unwrap().into()) && told.len() == 2, "{told:?}");
+    let human = gap.cluster.run(["rekey", "--wraps"]).expect(0).out;
+    assert!(human.contains(" and 1 folder beside it") && human.contains("catalogue.age | zstd -dc"), "{human}");
 
     let key = |site: &Site| site.vault.join("secrets/age.key");
     let opened = age_opens(&wraps.join("catalogue.age"), &key(&audit)).expect("the auditor opens the catalogue");

@@ -99,9 +99,12 @@ fn who_is_trusted_with_nothing_can_do_nothing() {
 #[test]
 fn what_the_tent_does_not_allow_is_not_exported() {
     let (gap, audit) = audited();
+    let far = Site::new(gap.room.path(), "far");
+    gap.lab.trust(&far, "member");
+    far.trust(&gap.lab, "exporter");
     let sample = gap.path("sample");
     gap.lab.adopt(|policy| {
-        policy.tents[0].destinations = Some(vec!["audit".parse().unwrap()]);
+        policy.tents[0].destinations = Some(vec!["far".parse().unwrap()]);
         policy.tents[0].valid_days = Some(7);
     });
     std::fs::remove_dir_all(&gap.stick).unwrap();
@@ -111,7 +114,10 @@ fn what_the_tent_does_not_allow_is_not_exported() {
     assert!(long.err.contains("hint: ") && snapshot(&gap.stick).is_empty(), "{long:#?}");
     // What nobody asked for is as long as the tent allows.
     let made = gap.export(&sample, "model:v2", &[]).expect(0).json();
-    assert_eq!(made["destinations"], serde_json::json!(["audit"]), "{made:#}");
+    assert_eq!(made["destinations"], serde_json::json!(["far", "audit"]), "{made:#}");
+    // Destinations bind content alone: auditors read what goes to any of them.
     on(&audit, "import", &gap.stick).expect(0);
+    assert!(audit.run(["show", "model:v2"]).expect(0).out.contains("shards/model.safetensors"));
+    on(&far, "import", &gap.stick).expect(0);
     gap.import().refused(4, "not for this site (cluster-b)");
 }

@@ -109,8 +109,26 @@ pub fn protect(vault: &mut Vault, keep: Keep) -> Result<(), KeysError> {
     Ok(vault.keep_identities_by(lock.as_ref())?)
 }
 
+/// The recovery recipients that are none any more once `recipients` are named.
+#[must_use]
+pub fn replaced_recovery(vault: &Vault, recipients: &[Recipient]) -> Vec<Recipient> {
+    let is_replaced = |known: &Recipient| {
+        let same_kind = recipients.iter().any(|new| new.suite() == known.suite());
+        (recipients.is_empty() || same_kind) && !recipients.contains(known)
+    };
+    vault.recovery().into_iter().filter(is_replaced).collect()
+}
+
+/// Whether bundles of a suite can't be recovered though somebody saw to that for those of another.
+#[must_use]
+pub fn lacks_recovery(vault: &Vault, suite: Suite) -> bool {
+    let recovery = vault.recovery();
+    !recovery.is_empty() && recovery.iter().all(|recipient| recipient.suite() != suite)
+}
+
 /// Names the recipients of a recovery identity, each in the place of the one of its kind; none takes all away. What the
-/// vault holds already is sealed to it by [`crate::rekey::wraps`].
+/// vault holds already is sealed to it by [`crate::rekey::wraps`]. Who changes any must be able to open the vault's own
+/// identities: whoever holds a recovery identity reads what the vault holds.
 pub fn set_recovery(vault: &mut Vault, recipients: &[Recipient]) -> Result<(), KeysError> {
     let own = vault.current();
     if let Some(recipient) = recipients.iter().find(|recipient| own.contains(recipient)) {
@@ -121,6 +139,9 @@ pub fn set_recovery(vault: &mut Vault, recipients: &[Recipient]) -> Result<(), K
         return Err(KeysError::TwoOfOne);
     }
     let known = vault.recovery();
+    if recipients.iter().any(|recipient| !known.contains(recipient)) || (recipients.is_empty() && !known.is_empty()) {
+        vault.all_identities()?;
+    }
     for recipient in recipients.iter().filter(|recipient| !known.contains(recipient)) {
         vault.record(Event::Recovery { recipient: Some(recipient.clone()) })?;
     }

@@ -127,7 +127,7 @@ pub enum TentChange {
     Given(Grant, String),
     /// Somebody loses a role.
     Taken(Grant, String),
-    /// Bundles may be for other sites; `None` for all members and auditors.
+    /// Content may go to other sites; `None` for all members.
     Destinations(Turn<Option<Vec<SiteName>>>),
     /// Others must approve.
     Approvals(Turn<Option<Approvals>>),

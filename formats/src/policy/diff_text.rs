@@ -64,7 +64,7 @@ impl Display for TentChange {
             Self::Ended => write!(f, "ended"),
             Self::Given(grant, name) => write!(f, "{name} is now {grant}"),
             Self::Taken(grant, name) => write!(f, "{name} is no longer {grant}"),
-            Self::Destinations(turn) => write!(f, "destinations {}", names(turn, "all members and auditors")),
+            Self::Destinations(turn) => write!(f, "destinations {}", names(turn, "all members")),
             Self::Approvals(turn) => write!(f, "approvals {}", words(turn, approvals)),
             Self::Signatures(turn) => write!(f, "signatures {turn}"),
             Self::ValidDays(turn) => write!(f, "valid for {}", words(turn, |days| limit(days.as_ref(), "days"))),

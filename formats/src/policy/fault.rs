@@ -279,7 +279,7 @@ pub enum Fault {
         person: PersonName,
     },
     /// A destination that could open nothing.
-    #[error("tent {tent}: destination {site} is neither member nor auditor")]
+    #[error("tent {tent}: destination {site} is not a member (auditors get every catalogue without)")]
     DestinationElsewhere {
         /// In which tent.
         tent: TentName,

@@ -204,12 +204,11 @@ impl Policy {
         self.persons.iter().filter(|person| there.contains(&person.name)).collect()
     }
 
-    /// The sites that bundles of `tent` may be for: its destinations or, if it names none, its members and auditors.
+    /// The sites that bundles of `tent` may be for: its destinations or, if it names none, its members; and its auditors.
     #[must_use]
     pub fn sites_for(&self, tent: &Tent) -> Vec<&Site> {
-        let all = || tent.members.iter().chain(&tent.auditors).collect::<Vec<_>>();
-        let names = tent.destinations.as_ref().map_or_else(all, |named| named.iter().collect());
-        names.into_iter().filter_map(|name| self.site(name)).collect()
+        let names = tent.members.iter().chain(&tent.auditors).filter(|name| tent.may_go_to(name));
+        names.filter_map(|name| self.site(name)).collect()
     }
 
     /// The person who signs with `key`.

@@ -19,7 +19,7 @@ pub struct Tent {
     pub auditors: Vec<SiteName>,
     /// Persons whose bundles are accepted, and who may make them here.
     pub exporters: Vec<PersonName>,
-    /// Sites that bundles may be for; `None` for all members and auditors.
+    /// Members that content may go to; `None` for all of them. Auditors get every catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destinations: Option<Vec<SiteName>>,
     /// Who must approve a bundle; `None` if nobody need.
@@ -89,6 +89,13 @@ impl Tent {
             post_quantum: false,
             content: ContentRules::default(),
         }
+    }
+
+    /// Whether bundles may be for a site: an auditor, or a member that content may go to.
+    #[must_use]
+    pub fn may_go_to(&self, site: &SiteName) -> bool {
+        let may = |member: &SiteName| self.destinations.as_ref().is_none_or(|allowed| allowed.contains(member));
+        self.auditors.contains(site) || (self.members.contains(site) && may(site))
     }
 }
 

@@ -70,11 +70,11 @@ fn check_destinations(tent: &Tent, destinations: &[SiteName], spot: &Spot, known
     if destinations.is_empty() {
         return Err((spot.clone(), Fault::Empty { list }));
     }
-    let readers: HashSet<_> = tent.members.iter().chain(&tent.auditors).collect();
+    let members: HashSet<_> = tent.members.iter().collect();
     first(
         spot,
         destinations,
-        |site| !readers.contains(site),
+        |site| !members.contains(site),
         |site| Fault::DestinationElsewhere { tent: tent.name.clone(), site: site.clone() },
     )
 }

@@ -112,9 +112,9 @@ fn who_is_where() {
     let sites = |policy: &Policy| policy.sites_for(&policy.tents[0]).iter().map(|s| s.name.to_string()).collect();
     let all: Vec<String> = sites(&policy);
     assert_eq!(all, ["lab", "cluster", "audit"]);
-    policy.tents[0].destinations = Some(vec![site("audit")]);
+    policy.tents[0].destinations = Some(vec![site("cluster")]);
     let some: Vec<String> = sites(&policy);
-    assert_eq!(some, ["audit"]);
+    assert_eq!(some, ["cluster", "audit"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::brought::{ToldMedium, ToldMended, mended_lines, note_lines, slow_line};
 use super::medium::{Became, MediaArgs};
+use super::recovery::unrecovered;
+use super::rules::at_checkout;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::{bytes, count, printable};
@@ -78,7 +80,10 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Fai
             Ok(outcome) => outcome,
             Err(error) => return came_to_nothing(error),
         };
-        let human = human(&outcome);
+        let mut human = human(&outcome);
+        if !outcome.already {
+            human.push_str(&at_checkout(&vault, &outcome.imported.tent));
+        }
         let Outcome { imported, already, mended, media, anew, refused_before, .. } = outcome;
         let judged_anew = anew.map(|Anew { epoch, refusal }| ToldAnew {
             epoch,
@@ -110,7 +115,7 @@ fn came_to_nothing(error: ImportError) -> Result<Became<Told>, Failure> {
 }
 
 fn human(outcome: &Outcome) -> String {
-    let Outcome { imported, already, mended, media, notes, anew, refused_before } = outcome;
+    let Outcome { imported, already, mended, media, notes, anew, refused_before, unrecovered: suite } = outcome;
     if *already {
         let mut out = format!("bundle {} is in this vault already: nothing was done\n", imported.bundle);
         if let Some(Anew { epoch, refusal }) = anew {
@@ -149,6 +154,9 @@ fn human(outcome: &Outcome) -> String {
         let _ = writeln!(out, "  note     it was refused at {time} under epoch {epoch}: {}", printable(reason));
     }
     out.push_str(&mended_lines(mended));
+    if let Some(suite) = suite {
+        let _ = writeln!(out, "  note     {}", unrecovered(*suite));
+    }
     out.push_str(&note_lines(notes));
     out.push_str(&slow_line(media));
     if imported.tent_key.is_none() {

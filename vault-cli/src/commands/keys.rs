@@ -140,7 +140,11 @@ fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
         let _ = writeln!(human, "opens     {:12}{recipient}", recipient.suite().as_str());
     }
     let kept = match (told.protection, told.plugin) {
-        (Some("none") | None, _) => "not protected, for its owner alone".to_owned(),
+        (None, _) => {
+            "lost: restore secrets/age.key and age-pq.key from a backup, or `gapvault rekey --identity --recover FILE`"
+                .to_owned()
+        }
+        (Some("none"), _) => "not protected, for its owner alone".to_owned(),
         (_, Some(program)) => format!("protected by plugin {}", program.display()),
         (Some(protection), None) => format!("protected by {protection}"),
     };

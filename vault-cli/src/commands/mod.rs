@@ -28,6 +28,7 @@ mod brought;
 mod change;
 pub(crate) mod key;
 mod medium;
+mod rules;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;

@@ -5,8 +5,9 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::count;
 use crate::ui::Ui;
+use gapvault_core::error::Kind;
 use gapvault_core::formats::agefile::{Recipient, Suite};
-use gapvault_core::keys::{new_recovery, set_recovery};
+use gapvault_core::keys::{new_recovery, replaced_recovery, set_recovery};
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
@@ -53,6 +54,9 @@ enum RecoveryCommand {
         /// One of each kind, or `none`
         #[arg(required = true, value_name = "RECIPIENT")]
         recipients: Vec<String>,
+        /// Replace or remove a recipient without asking
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -66,6 +70,8 @@ struct Made {
 #[derive(Serialize)]
 struct Told {
     recovery: Vec<Recipient>,
+    /// Those that were recovery recipients before and are none now.
+    replaced: Vec<Recipient>,
 }
 
 pub(crate) fn run(args: RecoveryArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
@@ -80,12 +86,19 @@ pub(crate) fn run(args: RecoveryArgs, global: &Global, ui: &Ui) -> Result<(), Fa
             ui.note("note: keep the file offline; `gapvault recovery set RECIPIENT` names its recipient to a vault");
             Ok(())
         }
-        RecoveryCommand::Set { recipients } => {
+        RecoveryCommand::Set { recipients, yes } => {
             let recipients = match recipients.as_slice() {
                 [none] if none == "none" => Vec::new(),
                 all => all.iter().map(|text| parse(text)).collect::<Result<_, _>>()?,
             };
             let mut vault = global.open(Access::Write)?;
+            let replaced = replaced_recovery(&vault, &recipients);
+            for recipient in &replaced {
+                ui.note(&format!("{recipient} opens what this vault holds, and would no longer open what comes later"));
+            }
+            if !replaced.is_empty() && !yes {
+                confirm(ui)?;
+            }
             set_recovery(&mut vault, &recipients)?;
             let (recovery, held) = (vault.recovery(), gapvault_core::list::list(&vault).len());
             let mut human = String::new();
@@ -96,13 +109,40 @@ pub(crate) fn run(args: RecoveryArgs, global: &Global, ui: &Ui) -> Result<(), Fa
             for suite in Suite::ALL.into_iter().filter(|suite| !recovery.iter().any(|r| r.suite() == *suite)) {
                 let _ = writeln!(human, "bundles of the suite {suite} can't be recovered");
             }
-            ui.result(&Told { recovery }, &human)?;
+            ui.result(&Told { recovery, replaced }, &human)?;
             if held > 0 {
                 let held = count(held as u64, "bundle");
                 ui.note(&format!("note: `gapvault rekey --wraps` does the same for the {held} here already"));
             }
             Ok(())
         }
+    }
+}
+
+/// That a recovery identity of another kind opens nothing of a suite.
+pub(super) fn unrecovered(suite: Suite) -> String {
+    let kind = if suite == Suite::PostQuantum { " --post-quantum" } else { "" };
+    format!(
+        "bundles of the suite {suite} can't be recovered, the recovery recipient is of the other: `gapvault recovery new{kind} --out FILE` makes an identity for them"
+    )
+}
+
+/// Asks before somebody's recovery identity opens nothing any more.
+fn confirm(ui: &Ui) -> Result<(), Failure> {
+    let refused = |message: &str, hint: &str| Failure {
+        kind: Kind::Refused,
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+        details: Vec::new(),
+        told: false,
+    };
+    match ui.ask("Replace it?") {
+        Some(true) => Ok(()),
+        Some(false) => Err(refused("not confirmed: nothing was changed", "keep the identity that there is")),
+        None => Err(refused(
+            "this takes a recovery recipient away, and there is nobody to ask",
+            "run it on a terminal, or with --yes",
+        )),
     }
 }
 

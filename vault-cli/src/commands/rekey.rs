@@ -3,7 +3,7 @@
 use super::change::Change;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::text::count;
+use crate::text::{count, printable};
 use crate::ui::Ui;
 use clap::ArgGroup;
 use gapvault_core::clock::Clock;
@@ -62,6 +62,8 @@ struct Bundle {
     bundle: BundleId,
     label: Label,
     recovery: bool,
+    /// The folder with its catalogue for the tent's auditors.
+    for_auditors: Option<PathBuf>,
     error: Option<Failure>,
 }
 
@@ -86,9 +88,14 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         let (bundles, failed) = told(bundles);
         let mut human = human(&bundles);
         let card_fingerprint = card.fingerprint();
-        let _ =
-            writeln!(human, "card fingerprint {card_fingerprint}: give the card to the other sites (`gapvault card`)");
+        let _ = writeln!(
+            human,
+            "card fingerprint {card_fingerprint}: give the card (`gapvault card`) to the other sites; `gapvault trust CARD --renew` puts it in the place of the old one there"
+        );
         if !args.recover.is_empty() {
+            ui.note(
+                "note: bundles underway to the old card can't be opened any more; have them exported again once the exporters have the new one",
+            );
             ui.note(
                 "note: the new identities are a plain file, for its owner alone; `gapvault keys protect` changes that",
             );
@@ -116,7 +123,7 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
     }
     let (bundles, policy) = wraps(&mut global.open(Access::Write)?, ui.observer())?;
     let ((bundles, failed), policy) = (told(bundles), policy.as_ref().map(Change::of));
-    let human = human(&bundles) + &policy.as_ref().map_or_else(String::new, Change::still);
+    let human = human(&bundles) + &for_auditors(&bundles) + &policy.as_ref().map_or_else(String::new, Change::still);
     ui.result(&Bundles { bundles, policy }, &human)?;
     failed.map_or(Ok(()), |failure| Err(failure.told()))
 }
@@ -124,17 +131,33 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
 /// What became of each bundle, and the first failure.
 fn told(all: Vec<Rewrapped>) -> (Vec<Bundle>, Option<Failure>) {
     let mut first = None;
-    let told = all.into_iter().map(|Rewrapped { bundle, label, recovery }| match recovery {
-        Ok(recovery) => Bundle { bundle, label, recovery, error: None },
+    let told = all.into_iter().map(|Rewrapped { bundle, label, recovery, for_auditors }| match recovery {
+        Ok(recovery) => Bundle { bundle, label, recovery, for_auditors, error: None },
         Err(error) => {
             let failure = Failure::from(error);
             let message = format!("bundle {label} is as it was: {}", failure.message);
             let failure = Failure { message, ..failure };
             first.get_or_insert(failure.clone());
-            Bundle { bundle, label, recovery: false, error: Some(failure) }
+            Bundle { bundle, label, recovery: false, for_auditors, error: Some(failure) }
         }
     });
     (told.collect(), first)
+}
+
+/// How an auditor who came later reads what was brought in before.
+fn for_auditors(bundles: &[Bundle]) -> String {
+    let mut folders = bundles.iter().filter_map(|bundle| bundle.for_auditors.as_deref());
+    let Some(first) = folders.next() else { return String::new() };
+    let more = match folders.count() as u64 {
+        0 => String::new(),
+        more => format!(" and {} beside it", count(more, "folder")),
+    };
+    format!(
+        "auditors read catalogues that are not on their media from {}{more}\n  \
+         give them the folders; `age -d -i VAULT/secrets/age.key catalogue.age | zstd -dc` (age-pq.key for the suite age-pq)\n  \
+         shows one; this vault sealed it and signed SHA256SUMS.sig (in wrap@gapvault), not the exporter\n",
+        printable(&first.display().to_string())
+    )
 }
 
 fn human(bundles: &[Bundle]) -> String {

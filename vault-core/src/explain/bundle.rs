@@ -6,7 +6,7 @@ use crate::held::{HeldError, held_bundle};
 use crate::vault::Vault;
 use gapvault_formats::custody::Event;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
-use gapvault_formats::names::{Label, PersonName};
+use gapvault_formats::names::{Label, PersonName, TentName};
 use gapvault_formats::sshsig::Namespace;
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ pub struct Explained {
     pub label: Label,
     /// The seal's digest.
     pub bundle: BundleId,
+    /// Its tent, if that is known.
+    pub tent: Option<TentName>,
     /// The epoch that judges.
     pub epoch: u64,
     /// Every rule that could be looked at, in order.
@@ -124,6 +126,7 @@ fn explain(vault: &Vault, label: Label, heard: Heard) -> Explained {
     Explained {
         label,
         bundle: sealed.id(),
+        tent: decision.grounds.as_ref().map(|grounds| grounds.addressed.tent.clone()),
         epoch: vault.policy().epoch,
         checks: checks.collect(),
         signatures,

@@ -96,7 +96,7 @@ pub struct TentView {
     pub post_quantum: bool,
     /// What files may be.
     pub content: ContentRules,
-    /// The only sites that bundles may be for; `None` for all that read.
+    /// The only members that content may go to; `None` for all of them. Auditors get every catalogue.
     pub destinations: Option<Vec<SiteName>>,
     /// Who reads content.
     pub members: Vec<SiteView>,
@@ -162,7 +162,10 @@ fn never(policy: &Policy, tent: &Tent, own: &SiteName) -> Vec<String> {
     if tent.exporters.is_empty() {
         never.push("any bundle: it has no exporters".to_owned());
     }
-    if tent.destinations.as_ref().is_some_and(|allowed| !allowed.contains(own)) {
+    // Bundles of those who work here are for this site whatever the list says.
+    let exports = |person: &PersonName| tent.exporters.contains(person);
+    let is_home = policy.site(own).is_some_and(|site| site.persons.iter().any(exports));
+    if tent.destinations.is_some() && !tent.may_go_to(own) && !is_home {
         never.push(format!("a bundle for this site ({own}): its destinations are others"));
     }
     let exporters = able(policy, &tent.exporters, tent.signatures);

@@ -47,7 +47,7 @@ pub(super) fn check_policy<'v>(
 
 /// Whether bundles of the tent may be for a site; this one always keeps what it exports readable for itself.
 pub(super) fn may_go_to(tent: &Tent, own: &SiteName, site: &SiteName) -> bool {
-    site == own || tent.destinations.as_ref().is_none_or(|allowed| allowed.contains(site))
+    site == own || tent.may_go_to(site)
 }
 
 /// For how many seconds a bundle of the tent may be imported: as was asked, or else for as long as usual and allowed.

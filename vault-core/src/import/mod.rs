@@ -13,11 +13,13 @@ use crate::bundle::{
 };
 use crate::error::{Explain, FsError, Kind};
 use crate::fs::Folder;
+use crate::keys::lacks_recovery;
 use crate::list::Untrusted;
 use crate::observe::{Observer, Phase};
 use crate::pending::waiting;
 use crate::vault::Vault;
 use crate::wraps::{self, Own, Role, Source, Wrapping};
+use gapvault_formats::agefile::Suite;
 use gapvault_formats::custody::{self, Imported};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::time::Time;
@@ -40,6 +42,8 @@ pub struct Outcome {
     pub anew: Option<Anew>,
     /// That it was refused before it was admitted.
     pub refused_before: Option<RefusedBefore>,
+    /// The suite of a new bundle, if no recovery identity opens it though there is one of another suite.
+    pub unrecovered: Option<Suite>,
 }
 
 /// A bundle that was admitted, judged once more.
@@ -89,6 +93,8 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
     if vault.log().iter().any(|entry| matches!(&entry.event, custody::Event::Exported(made) if made.bundle == id)) {
         return Err(ImportError::OwnBundle { bundle: id });
     }
+    // Needed to look into it: whoever can't open anything copies nothing.
+    vault.age_identities(chosen.judged.seal.predicate().suite)?;
     let (incoming, is_new) = vault.pend(&id, &chosen.earlier)?;
     match stage(vault, &chosen, &incoming, observer) {
         Ok(Staged { imported, mended, media, died }) => {
@@ -96,7 +102,9 @@ pub fn import(vault: &mut Vault, set: &Set, observer: &dyn Observer) -> Result<O
             incoming.place(&id)?;
             vault.record(custody::Event::Imported(Box::new(imported.clone())))?;
             let refused_before = refused_before(vault, &id);
-            Ok(Outcome { imported, already: false, mended, media, notes, anew: None, refused_before })
+            let suite = chosen.judged.seal.predicate().suite;
+            let unrecovered = lacks_recovery(vault, suite).then_some(suite);
+            Ok(Outcome { imported, already: false, mended, media, notes, anew: None, refused_before, unrecovered })
         }
         Err(error) => {
             // What waited before is good, whatever came now.
@@ -113,7 +121,7 @@ impl Outcome {
     fn already(vault: &Vault, imported: Imported, notes: Vec<Note>, refusal: Option<Untrusted>) -> Self {
         let anew = Some(Anew { epoch: vault.policy().epoch, refusal });
         let (mended, media, refused_before) = (Vec::new(), Vec::new(), None);
-        Self { imported, already: true, mended, media, notes, anew, refused_before }
+        Self { imported, already: true, mended, media, notes, anew, refused_before, unrecovered: None }
     }
 }
 

@@ -12,7 +12,7 @@ use gapvault_formats::sshsig::Touch;
 /// Rules of a tent to set; what is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TentRules {
-    /// Sites that bundles may be for; the inner `None` for all members and auditors.
+    /// Members that content may go to; the inner `None` for all of them.
     pub destinations: Option<Option<Vec<SiteName>>>,
     /// How many persons must approve; 0 for nobody.
     pub approvals: Option<u32>,

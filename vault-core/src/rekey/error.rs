@@ -59,10 +59,10 @@ pub enum RekeyError {
 }
 
 explain!(RekeyError, pass: [Vault, Keys, Trust], {
-    Self::Bundle { source, .. } => (source.kind(), Some("nothing was forgotten: this bundle may need an identity of before")),
+    Self::Bundle { source, .. } => (source.kind(), Some("nothing was forgotten, this bundle may need an identity of before: restore its folders in bundles and wraps from a backup of the vault, then run it again")),
     Self::NoRecovery => (Refused, Some("restore secrets/age.key from a backup of the vault; `gapvault recovery set` has what comes later sealed to a recovery identity")),
     Self::OtherRecovery { .. } => (Refused, Some("bring the file that `gapvault recovery new` made for this vault")),
-    Self::PolicyBehind { .. } => (Refused, Some("have the policy signed that renews it: `gapvault rekey --wraps` says what is still to do")),
+    Self::PolicyBehind { .. } => (Refused, Some("nothing was forgotten: `gapvault rekey --wraps` proposes the policy with the new card and says whose signatures are missing; run this again once `gapvault policy apply` has put it in force")),
     Self::NoTentKey { .. } => (Usage, Some("the first export makes one; keys that came with bundles are renewed by who made them")),
     Self::Interrupted => (Other, Some("`gapvault rekey --wraps` renews the rest")),
 });

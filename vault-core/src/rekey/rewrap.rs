@@ -10,6 +10,7 @@ use crate::wraps::{self, Own, Role, Source, WrapError, Wrapped, Wrapping};
 use gapvault_formats::agefile::{AgeError, Identity};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::{Label, TentName};
+use std::path::PathBuf;
 
 /// What became of a bundle's wraps.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Rewrapped {
     pub label: Label,
     /// Whether the recovery identity opens it now; or why its wraps are as they were.
     pub recovery: Result<bool, HeldError>,
+    /// The folder with its catalogue for the tent's auditors, if it was sealed anew for any.
+    pub for_auditors: Option<PathBuf>,
 }
 
 /// Renews the wraps of every bundle that the vault holds, and its own entry in the policy if that was not done yet.
@@ -61,9 +64,10 @@ pub(super) fn rewrap(
         if observer.cancelled() {
             return Err(RekeyError::Interrupted);
         }
-        let (label, _) = label_and_tent(held);
+        let (bundle, (label, tent)) = (held.bundle(), label_and_tent(held));
         let recovery = one(vault, own, openers, held);
-        all.push(Rewrapped { bundle: held.bundle(), label: label.clone(), recovery });
+        let for_auditors = recovery.as_ref().ok().and_then(|_| wraps::for_auditors(vault, &bundle, tent));
+        all.push(Rewrapped { bundle, label: label.clone(), recovery, for_auditors });
         observer.event(Event::Advance { bytes: size(&held), medium: None });
     }
     observer.event(Event::End { medium: None });

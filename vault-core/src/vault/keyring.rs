@@ -42,11 +42,14 @@ struct Opened {
 }
 
 impl Keyring {
-    /// Reads the file. One that is not protected must hold the identity of `card`; another is looked into when it is
-    /// needed.
+    /// Reads the file, which may be lost: most commands need none. One that is not protected must hold the identity of
+    /// `card`; another is looked into when it is needed.
     pub(super) fn load(root: &Path, suite: Suite, card: &Card) -> Result<Self, VaultError> {
         let path = path(root, suite);
-        let sealed = read_file(&path, LONGEST)?.ok_or(VaultError::Secret { path })?;
+        let sealed = match read_file(&path, LONGEST) {
+            Err(VaultError::Missing { .. }) => return Ok(Self::lost(root, suite)),
+            read => read?.ok_or(VaultError::Secret { path })?,
+        };
         let ring = Self { root: root.to_owned(), suite, sealed: Some(sealed), opened: OnceLock::new() };
         if ring.protection() == Some(Protection::Plain) {
             ring.open(card, None, &unlock::Nobody)?;
@@ -80,7 +83,7 @@ impl Keyring {
             return Ok(&opened.identities);
         }
         let path = path(&self.root, self.suite);
-        let sealed = self.sealed.as_ref().ok_or_else(|| VaultError::Missing { path: path.clone() })?;
+        let sealed = self.sealed.as_ref().ok_or_else(|| VaultError::Lost { path: path.clone(), recovery: false })?;
         let (text, lock) = match Protection::of(sealed) {
             Protection::Plain => (read_secret(sealed, &path)?, None),
             protection => {

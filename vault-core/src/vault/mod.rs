@@ -99,6 +99,14 @@ pub enum VaultError {
         /// Which file.
         path: PathBuf,
     },
+    /// The file with its identities is gone, and one is needed.
+    #[error("{} is missing from the vault, and this needs it", path.display())]
+    Lost {
+        /// Which file.
+        path: PathBuf,
+        /// Whether a recovery identity of its suite opens what the vault holds.
+        recovery: bool,
+    },
     /// Somebody else is changing it.
     #[error("vault {} is in use by another command", path.display())]
     Locked {
@@ -198,6 +206,8 @@ explain!(VaultError, pass: [Fs, Unlock], {
     Self::NotAVault { .. } => (Usage, Some("make one with `gapvault init DIR --site NAME`, or name another with --vault")),
     Self::Locked { .. } => (Other, Some("wait until it is done, then try again")),
     Self::Missing { .. } | Self::Card(_) | Self::OtherCard { .. } | Self::Secret { .. } => (Damaged, Some("restore it from a backup of the vault")),
+    Self::Lost { recovery: true, .. } => (Damaged, Some("restore it from a backup of the vault, or make new identities from the recovery identity: `gapvault rekey --identity --recover FILE`")),
+    Self::Lost { recovery: false, .. } => (Damaged, Some("restore it from a backup of the vault: no recovery recipient was set for what is sealed to it")),
     Self::Log(_) => (Damaged, Some("compare with a backup of the vault; nothing was changed by this command")),
     Self::PolicyEpoch { .. } | Self::NoPolicy { .. } | Self::PolicyDigest { .. } => (Damaged, Some("restore the policy folder from a backup of the vault")),
     Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
@@ -340,7 +350,13 @@ impl Vault {
     /// time.
     pub(crate) fn age_identities(&self, suite: Suite) -> Result<&[Identity], VaultError> {
         let (ring, other) = self.identities.rings(suite);
-        ring.open(&self.card, other.lock(), &*self.ask)
+        ring.open(&self.card, other.lock(), &*self.ask).map_err(|error| match error {
+            VaultError::Lost { path, .. } => {
+                let recovery = self.recovery().iter().any(|recipient| recipient.suite() == suite);
+                VaultError::Lost { path, recovery }
+            }
+            other => other,
+        })
     }
 
     /// Appends to the log. When this returns, the event has happened.

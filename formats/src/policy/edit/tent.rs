@@ -61,7 +61,7 @@ impl Draft {
         Ok(withdrawn)
     }
 
-    /// Says which sites bundles may be for; `None` for all members and auditors.
+    /// Says which members content may go to; `None` for all of them.
     pub fn set_destinations(&mut self, tent: &TentName, sites: Option<&[SiteName]>) -> Result<bool, EditError> {
         sites.unwrap_or_default().iter().try_for_each(|site| self.need_site(site))?;
         let found = self.tent(tent)?;

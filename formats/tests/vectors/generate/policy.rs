@@ -242,7 +242,8 @@ fn tents(kind: &mut Kind, good: &str) {
     for (claim, more) in [
         ("destination_unknown", "destinations = [\"nowhere\"]"),
         ("destination_twice", "destinations = [\"cluster\", \"cluster\"]"),
-        ("destination_neither_member_nor_auditor", "destinations = [\"lab\"]"),
+        ("destination_no_member", "destinations = [\"lab\"]"),
+        ("destination_an_auditor", "destinations = [\"audit\"]"),
         ("destinations_empty", "destinations = []"),
         ("approvers_empty", "approvals = { k = 1, of = [] }"),
         ("approvers_missing", "approvals = { k = 1 }"),

@@ -1,13 +1,15 @@
 //! What `explain` tells people of a bundle.
 
+use crate::commands::rules::at_checkout;
 use crate::text::printable;
 use gapvault_core::explain::{Checked, Counts, Explained, ExplainedSignature};
+use gapvault_core::vault::Vault;
 use std::fmt::Write;
 
 // Writing to a String can't fail, so the results below are not looked at.
 
-pub(super) fn explained(explained: &Explained) -> String {
-    let Explained { label, bundle, epoch, checks, signatures, approvals, admitted, refusal } = explained;
+pub(super) fn explained(vault: &Vault, explained: &Explained) -> String {
+    let Explained { label, tent, bundle, epoch, checks, signatures, approvals, admitted, refusal } = explained;
     let verdict = match (refusal, admitted) {
         (None, None) => format!("the policy (epoch {epoch}) would admit it"),
         (None, Some(by)) => format!("admitted by epoch {by}, judged anew by epoch {epoch}: still admitted"),
@@ -24,6 +26,9 @@ pub(super) fn explained(explained: &Explained) -> String {
     }
     if checks.len() == 1 {
         let _ = writeln!(out, "           nothing else of it was looked at");
+    }
+    if let Some(tent) = tent {
+        out.push_str(&at_checkout(vault, tent));
     }
     for signature in signatures {
         let _ = writeln!(out, "  signed   {}", printable(&told(signature)));

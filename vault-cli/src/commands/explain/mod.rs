@@ -10,7 +10,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
 use gapvault_core::explain::{Explained, explain_held, explain_set, overview as of_policy};
-use gapvault_core::vault::Access;
+use gapvault_core::vault::{Access, Vault};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Fa
     };
     if let Named::Bundle(id) = held {
         let explained = explain_held(&vault, &id)?;
-        let became = became(vec![explained]);
+        let became = became(&vault, vec![explained]);
         let held = Held { error: became.failure.as_ref(), seals: &became.object };
         ui.result(&held, &became.human)?;
         return became.failure.map_or(Ok(()), |failure| Err(failure.told()));
@@ -78,12 +78,12 @@ pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Fa
                 told: false,
             });
         }
-        Ok(became(explain_set(&vault, set)?))
+        Ok(became(&vault, explain_set(&vault, set)?))
     })
 }
 
-fn became(explained: Vec<Explained>) -> Became<Seals> {
-    let human = explained.iter().map(human::explained).collect();
+fn became(vault: &Vault, explained: Vec<Explained>) -> Became<Seals> {
+    let human = explained.iter().map(|explained| human::explained(vault, explained)).collect();
     let seals = explained.iter().map(told::Told::from).collect();
     let refusal = explained.into_iter().find_map(|explained| explained.refusal);
     Became { object: Seals { seals }, human, failure: refusal.map(Failure::from) }

@@ -1,9 +1,8 @@
 //! What `explain` tells people of the policy.
 
 use crate::commands::approve::signs;
-use crate::text::printable;
+use crate::commands::rules::content;
 use gapvault_core::explain::{KeyView, Overview, PersonView, SiteView, TentView};
-use gapvault_core::formats::policy::ContentRules;
 use std::fmt::{Display, Write};
 
 // Writing to a String can't fail, so the results below are not looked at.
@@ -54,7 +53,9 @@ fn write_tent(out: &mut String, tent: &TentView, site: &impl Display) {
     let _ = writeln!(out, "  suite    {suite}");
     let _ = writeln!(out, "  content  {}", content(&tent.content));
     let _ = match &tent.destinations {
-        Some(sites) => writeln!(out, "  for      {} alone", join(sites)),
+        Some(sites) => {
+            writeln!(out, "  for      members {} alone, and the exporter's own site; every auditor", join(sites))
+        }
         None => writeln!(out, "  for      any site that reads"),
     };
     for (what, sites) in [("content", &tent.members), ("catalogue", &tent.auditors)] {
@@ -83,21 +84,6 @@ fn told_key(key: &KeyView) -> String {
     let security_key = if *security_key { ", a security key" } else { "" };
     let revoked = if *revoked { ", REVOKED" } else { "" };
     format!("key {fingerprint} ({kind}{security_key}{revoked})")
-}
-
-fn content(rules: &ContentRules) -> String {
-    let ContentRules { allowed, forbidden, pickle, file_bytes, bundle_bytes } = rules;
-    let mut parts = vec![match allowed {
-        Some(allowed) => format!("only {}", join(allowed)),
-        None => "any format".to_owned(),
-    }];
-    if !forbidden.is_empty() {
-        parts.push(format!("never {}", join(forbidden)));
-    }
-    parts.push(if *pickle { "pickles allowed" } else { "no pickles" }.to_owned());
-    parts.extend(file_bytes.map(|most| format!("files of at most {}", crate::text::bytes(most))));
-    parts.extend(bundle_bytes.map(|most| format!("at most {} in all", crate::text::bytes(most))));
-    printable(&parts.join("; "))
 }
 
 fn write_never(out: &mut String, never: &[String]) {

@@ -66,7 +66,7 @@ fn of_tent(tent: &Tent) -> String {
     line("read catalogues", &people(&tent.auditors));
     line("export", &people(&tent.exporters));
     if let Some(destinations) = &tent.destinations {
-        line("bundles are for", &people::<SiteName>(destinations));
+        line("content goes to", &people::<SiteName>(destinations));
     }
     let takes = match &tent.approvals {
         None => "the exporter's signature".to_owned(),

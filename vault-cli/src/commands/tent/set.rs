@@ -2,12 +2,15 @@
 
 use crate::cli::Global;
 use crate::commands::change::Change;
+use crate::commands::recovery::unrecovered;
 use crate::failure::Failure;
 use crate::text::parse_size;
 use crate::ui::Ui;
+use gapvault_core::formats::agefile::Suite;
 use gapvault_core::formats::content::Format;
 use gapvault_core::formats::names::{PersonName, SiteName, TentName};
 use gapvault_core::formats::sshsig::Touch;
+use gapvault_core::keys::lacks_recovery;
 use gapvault_core::policy::{TentRules, set_tent};
 use gapvault_core::vault::Access;
 use serde::Serialize;
@@ -43,7 +46,7 @@ pub(super) struct SetArgs {
     /// Whether bundles must be sealed with post-quantum keys
     #[arg(long, value_name = "BOOL")]
     post_quantum: Option<bool>,
-    /// Sites that bundles may be for, or `any` for all members and auditors
+    /// Members that content may go to, or `any` for all; auditors get every catalogue
     #[arg(long, value_name = "SITES", value_parser = any_or_list::<SiteName>)]
     destination: Option<AnyOr<List<SiteName>>>,
     /// Formats that files may have, or `any`
@@ -140,5 +143,9 @@ pub(super) fn run(args: &SetArgs, global: &Global, ui: &Ui) -> Result<(), Failur
     let change = Change::of(&set_tent(&mut vault, &args.name, &rules)?);
     let lines = if change.changed { change.lines() } else { format!("tent {}: so it was already\n", args.name) };
     let human = format!("{lines}{}", change.still());
-    ui.result(&Set { tent: &args.name, change }, &human)
+    ui.result(&Set { tent: &args.name, change }, &human)?;
+    if args.post_quantum == Some(true) && lacks_recovery(&vault, Suite::PostQuantum) {
+        ui.note(&format!("note: {}", unrecovered(Suite::PostQuantum)));
+    }
+    Ok(())
 }

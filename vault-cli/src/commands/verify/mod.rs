@@ -4,6 +4,7 @@ mod human;
 mod told;
 
 use super::medium::{Became, MediaArgs};
+use super::rules::at_checkout;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -42,7 +43,10 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global, ui: &Ui) -> Result<(), Fai
     args.media.each(ui, |set| {
         let became = |verified: &Verified, failure| {
             let told = told(verified);
-            let human = human(set.label().as_str(), &told, verified);
+            let mut human = human(set.label().as_str(), &told, verified);
+            if let (Some(vault), Some(trust)) = (&vault, &verified.trust) {
+                human.push_str(&at_checkout(vault, &trust.addressed.tent));
+            }
             Became { object: told, human, failure }
         };
         match verify(vault.as_ref(), set, ui.observer()) {

@@ -86,15 +86,19 @@ pub(super) fn for_us(case: &Case<'_>, addressed: &Addressed) -> Result<String, J
     Err(JudgeError::NotForUs { sites: addressed.to_string(), tent: tent.clone(), own: own.clone() })
 }
 
-/// Whether every site that it is for may be one: those of the tent's list, and the exporter's own.
+/// Whether every site that it is for may be one: those of the tent's list, its auditors, and the exporter's own.
 pub(super) fn allowed(case: &Case<'_>, tent: &Tent, exporter: &Person, to: &Addressed) -> Result<String, JudgeError> {
     let Some(allowed) = &tent.destinations else {
         return Ok("the tent has no list: any of its sites may be one".to_owned());
     };
     let is_home = |site: &SiteName| case.policy.site(site).is_some_and(|site| site.persons.contains(&exporter.name));
-    let others: Vec<_> = to.sites.iter().filter(|site| !allowed.contains(site) && !is_home(site)).cloned().collect();
+    let may = |site| allowed.contains(site) || tent.auditors.contains(site) || is_home(site);
+    let others: Vec<_> = to.sites.iter().filter(|site| !may(site)).cloned().collect();
     if others.is_empty() && to.unknown == 0 {
-        return Ok(format!("it is for {to}, of which the tent allows {}", join(allowed)));
+        return Ok(format!(
+            "it is for {to}: members of the list ({}), auditors or the exporter's own site",
+            join(allowed)
+        ));
     }
     // What the tent allows is named beside, so only those that it does not are told here.
     let refused = Addressed { sites: others, ..to.clone() };

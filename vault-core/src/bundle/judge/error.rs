@@ -74,13 +74,13 @@ pub enum JudgeError {
         own: SiteName,
     },
     /// For somebody to whom the tent sends nothing.
-    #[error("it is for {sites}, to whom bundles of tent {tent} may not go (they may go to {allowed})")]
+    #[error("it is for {sites}, to whom bundles of tent {tent} may not go (they may go to {allowed} and its auditors)")]
     Destination {
         /// The sites that it should not be for.
         sites: String,
         /// The tent.
         tent: TentName,
-        /// Those that bundles may be for.
+        /// The members that content may go to.
         allowed: String,
     },
     /// A signature that shows less of its maker than the tent asks for.
