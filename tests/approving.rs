@@ -362,6 +362,7 @@ fn killed_in_the_bundle_s_own_folder_it_leaves_nothing_there() {
     let new = || {
         count += 1;
         let room = gap.path(&format!("room-{count}"));
+        fs::create_dir(&room).unwrap();
         copy_tree(&gap.stick, &room.join("stick"));
         copy_tree(&gap.cluster.vault, &room.join("cluster"));
         let mut command = gapvault();
