@@ -180,3 +180,12 @@ fn what_is_not_mounted_is_the_mediums_failure() {
         run(gap.cluster.command([command]).arg(gap.path("unmounted"))).refused(6, "is not a folder");
     }
 }
+
+#[test]
+fn a_seal_in_a_medium_s_top_folder_hides_nothing() {
+    let gap = Gap::new();
+    let bundle = gap.export_sample();
+    fs::copy(bundle.join("seal.json"), gap.stick.join("seal.json")).unwrap();
+    gap.on_stick("verify").expect(0);
+    gap.import().expect(0);
+}

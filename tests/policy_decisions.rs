@@ -116,6 +116,7 @@ const TABLE: &[Row] = &[
     ("whose keys are all revoked can't approve any more", |b| { b.asks(1, &["carol"]); b.revokes("carol", false) }, Rule::Approvals, Err("nobody is left who could approve it")),
     ("the exporter is needed and may not", |b| { b.asks(2, &["ann", "bob"]); b.approves("bob") }, Rule::Approvals, Err("nobody is left who could approve it")),
     ("a touch is asked for", |b| { b.asks(1, &["bob"]); b.aurora().signatures = Touch::Presence; b.unsigned(); b.signs("ann", Namespace::Seal, TOUCHED); b.approves("bob") }, Rule::Approvals, Err("it shows nothing of its maker, the tent asks for a security key that was touched")),
+    ("a touch is asked for, and nobody's key can show one", |b| { b.asks(1, &["bob"]); b.aurora().signatures = Touch::Presence; b.unsigned(); b.signs("ann", Namespace::Seal, TOUCHED) }, Rule::Approvals, Err("nobody is left who could approve it")),
     ("a touch is asked for and shown", |b| { b.asks(1, &["bob"]); b.aurora().signatures = Touch::Presence; b.unsigned(); b.signs("ann", Namespace::Seal, TOUCHED); b.signs("bob", Namespace::Approve, TOUCHED) }, Rule::Approvals, Ok("1 of 1 approved: bob")),
     ("a file that is no signature", |b| { b.asks(1, &["bob"]); b.unfit.push(Unfit { file: "seal.json.00.approve.sig".to_owned(), fault: SshError::Invalid }) }, Rule::Approvals, Err("not counted: seal.json.00.approve.sig: the signature does not fit the signed bytes")),
 ];

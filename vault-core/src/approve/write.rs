@@ -2,6 +2,7 @@
 
 use super::ApproveError;
 use crate::bundle::Bundle;
+use crate::error::FsError;
 use crate::fs::{Folder, OpenError, write_by_way_of, write_replacing};
 use crate::vault::Vault;
 use gapvault_formats::ids::BundleId;
@@ -45,7 +46,9 @@ pub(super) fn beside(folder: &Folder, name: &str, armoured: &[u8], mode: u32) ->
     if Folder::open(folder.path())?.id()? != folder.id()? {
         return Err(ApproveError::Obstructed { path });
     }
-    let shelf = folder.path().parent().filter(|parent| parent.file_name().is_some_and(|name| name == "gapvault"));
+    // Named from within (`.`) it has no parent by its name.
+    let whole = folder.path().canonicalize().map_err(FsError::at("can't find", folder.path()))?;
+    let shelf = whole.parent().filter(|parent| parent.file_name().is_some_and(|name| name == "gapvault"));
     match shelf {
         // Anything in a bundle's folder that its seal does not name spoils it. Beside that folder nobody looks.
         Some(shelf) => write_by_way_of(shelf.join(format!(".{name}.part")), &path, armoured, mode)?,

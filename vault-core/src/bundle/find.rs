@@ -92,7 +92,7 @@ pub fn find(path: &Path) -> Result<Vec<Bundle>, FindError> {
     }
     let top = Folder::open(path)?;
     if let Some((label, in_place)) = own_label(path)
-        && (in_place || !matches!(top.file(SEAL_NAME), Err(OpenError::Missing)))
+        && (in_place || is_alone(&top))
     {
         return Ok(vec![bundle(label, top)?]);
     }
@@ -115,6 +115,12 @@ pub fn find(path: &Path) -> Result<Vec<Bundle>, FindError> {
         }
     }
     if bundles.is_empty() { Err(FindError::Nothing { path: path.to_owned() }) } else { Ok(bundles) }
+}
+
+/// Whether a folder outside of its place has a seal, and is no medium's top folder: a seal there would hide what it carries.
+fn is_alone(top: &Folder) -> bool {
+    let has_none = matches!(top.folder("gapvault"), Err(OpenError::Missing));
+    has_none && !matches!(top.file(SEAL_NAME), Err(OpenError::Missing))
 }
 
 /// The label that a folder has by its name, and whether it stands where a bundle does: a volume may have no seal.

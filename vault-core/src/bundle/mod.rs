@@ -23,7 +23,7 @@ pub(crate) use contents::{
 pub(crate) use deliver::weight;
 pub(crate) use fetch::{Fetched, Nowhere, Shelf, announce, fetch, read_from};
 pub(crate) use files::{check_header, digest_of};
-pub(crate) use judge::{Heard, Judged, asked, hear, join, judge, may_approve, shows, unjudged};
+pub(crate) use judge::{Heard, Judged, asked, has_key, hear, join, judge, may_approve, shows, unjudged};
 pub(crate) use mend::{Shards, Store, diagnose, files as group_files, mend, tell_lack, tell_unmended};
 pub(crate) use room::check_room;
 pub(crate) use volumes::{Homes, Whereabouts, regenerate_sums, volume_files};

@@ -1,6 +1,6 @@
 //! Who could bring what into a vault and out of it, by its policy, and what can never come together.
 
-use crate::bundle::{asked, join};
+use crate::bundle::{asked, has_key, join};
 use crate::vault::Vault;
 use gapvault_formats::ids::{CardFingerprint, KeyFingerprint};
 use gapvault_formats::names::{PersonName, SiteName, TentName};
@@ -188,10 +188,7 @@ fn never(policy: &Policy, tent: &Tent, own: &SiteName) -> Vec<String> {
 
 /// Those of `names` who have a key that counts: not revoked, and of a kind that can show what is asked for.
 fn able(policy: &Policy, names: &[PersonName], needs: Touch) -> Vec<PersonName> {
-    let counts = |key: &&PublicKey| !policy.is_revoked(key, None) && (needs == Touch::Any || key.is_security_key());
-    let has_one =
-        |name: &&PersonName| person(policy, name).is_some_and(|person| person.keys.iter().any(|k| counts(&k)));
-    names.iter().filter(has_one).cloned().collect()
+    names.iter().filter(|name| has_key(policy, name, needs, None)).cloned().collect()
 }
 
 fn person<'p>(policy: &'p Policy, name: &PersonName) -> Option<&'p Person> {

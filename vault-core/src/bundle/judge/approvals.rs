@@ -110,7 +110,7 @@ pub(super) fn tally(
     let could = rule.of.iter().filter(|person| {
         let has = tally.counted.iter().any(|counted| counted.person == **person);
         let barred = rule.not_exporter && *person == exporter;
-        !has && !barred && has_key(policy, person, bundle)
+        !has && !barred && has_key(policy, person, tent.signatures, Some(bundle))
     });
     tally.could = could.cloned().collect();
     tally
@@ -153,10 +153,11 @@ pub(crate) fn may_approve<'p>(
     Ok(person)
 }
 
-/// Whether a person has a key left to approve with.
-fn has_key(policy: &Policy, name: &PersonName, bundle: &BundleId) -> bool {
-    let keys = policy.persons.iter().filter(|person| person.name == *name).flat_map(|person| &person.keys);
-    keys.into_iter().any(|key| !policy.is_revoked(key, Some(bundle)))
+/// Whether a person has a key whose signatures can count: not revoked (but for `seal`), and of a kind that can show what is
+/// asked for.
+pub(crate) fn has_key(policy: &Policy, name: &PersonName, needs: Touch, seal: Option<&BundleId>) -> bool {
+    let counts = |key: &PublicKey| !policy.is_revoked(key, seal) && (needs == Touch::Any || key.is_security_key());
+    policy.person(name).is_some_and(|person| person.keys.iter().any(counts))
 }
 
 impl Tally {

@@ -8,8 +8,8 @@ mod decide;
 mod error;
 
 pub use addressed::Addressed;
-pub(crate) use approvals::may_approve;
 pub use approvals::{Shortfall, Tally, Uncounted, Unmet};
+pub(crate) use approvals::{has_key, may_approve};
 pub use case::{Case, Earlier, Purpose, Times};
 pub use decide::{Check, Decision, Grounds, Rule, decide, known_signer};
 pub use error::JudgeError;
