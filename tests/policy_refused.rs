@@ -1,6 +1,6 @@
 //! Policies that are refused: each defect by line and column, and what does not follow the policy in force.
 
-use crate::support::policy::{Roots, with_epoch};
+use crate::support::policy::{Roots, digest, following, with_epoch};
 use crate::support::untouched::Before;
 use crate::support::{Site, run};
 use gapvault_formats::sshsig::Namespace;
@@ -173,6 +173,39 @@ fn only_the_next_epoch_follows() {
     lab.run(["policy", "apply"]).refused(4, "epoch 7 does not follow epoch 4");
     assert_eq!(lab.last_event()["policy-refused"]["epoch"], 7);
     assert_eq!(lab.epoch(), 4);
+}
+
+#[test]
+fn what_the_same_roots_signed_after_another_policy_does_not_follow() {
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    let (now, in_force) = (fs::read_to_string(lab.working_copy()).unwrap(), digest(&lab.working_copy()));
+    let line = format!("previous = \"{in_force}\"");
+    let before = digest(&lab.vault.join("policy/000001.toml"));
+    let good = with_epoch(&now, 3);
+    for (name, text, fault) in [
+        ("of-nothing", following(&now, 3, &"77".repeat(32)), "it follows another policy than the one in force here"),
+        ("of-the-first", following(&now, 3, &before), "it follows another policy than the one in force here"),
+        ("of-none", good.replacen(&format!("{line}\n"), "", 1), "`previous` is missing"),
+    ] {
+        let path = roots.path(name);
+        fs::write(&path, text).unwrap();
+        lab.sign_by_hand(&path, Namespace::Policy);
+        bob.sign_by_hand(&path, Namespace::Policy);
+        for what in ["check", "apply"] {
+            let refused = run(lab.command(["policy", what]).arg(&path)).refused(4, fault);
+            assert!(refused.err.contains("\nhint: ") && refused.err.contains(&line), "{refused:#?}");
+        }
+        assert!(lab.last_event()["policy-refused"]["reason"].as_str().unwrap().contains(fault), "{name}");
+        assert_eq!(lab.epoch(), 2);
+    }
+    // As people edit: the hint gives the line that is missing.
+    lab.edit(|_| good.replacen(&format!("{line}\n"), "", 1));
+    assert!(lab.run(["policy", "check"]).refused(4, "`previous` is missing").err.contains(&line));
+    lab.edit(|_| good);
+    lab.sign_by_hand(&lab.working_copy(), Namespace::Policy);
+    bob.sign_by_hand(&lab.working_copy(), Namespace::Policy);
+    lab.run(["policy", "check"]).expect(0);
 }
 
 #[test]

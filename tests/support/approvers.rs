@@ -1,6 +1,7 @@
 //! A lab and a cluster whose policies ask for approvals, and the keys of those who may give them.
 
 use super::{Gap, Run, Site, run};
+use gapvault_formats::ids::PolicyDigest;
 use gapvault_formats::policy::{Approvals, Person, Policy};
 use gapvault_formats::sshsig::SigningKey;
 use std::collections::BTreeMap;
@@ -10,7 +11,9 @@ impl Site {
     /// Puts an edited policy in force, signed by this site's person.
     pub fn adopt(&self, edit: impl FnOnce(&mut Policy)) {
         let path = self.vault.join("policy.toml");
-        let mut policy = Policy::parse(&std::fs::read(&path).unwrap()).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let mut policy = Policy::parse(&before).unwrap();
+        policy.previous = Some(PolicyDigest::of(&before));
         policy.epoch += 1;
         edit(&mut policy);
         std::fs::write(&path, policy.to_text().unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use gapvault_core::bundle::{Case, Decision, Earlier, Purpose, Signer, Times, Unfit, decide};
 use gapvault_formats::FORMAT;
 use gapvault_formats::agefile::{Identity, Suite};
-use gapvault_formats::ids::{BundleId, CardFingerprint, LabelKey, MediumDigest, Nonce};
+use gapvault_formats::ids::{BundleId, CardFingerprint, LabelKey, MediumDigest, Nonce, PolicyDigest};
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::policy::{Approvals, Person, Policy, Revocation, Root, Site, Tent};
 use gapvault_formats::seal::{BundleFile, Predicate, Seal, Stanzas, StreamLayout, Subject, Volume};
@@ -86,6 +86,7 @@ impl Bench {
         let policy = Policy {
             format: FORMAT,
             epoch: 4,
+            previous: Some(PolicyDigest::from_bytes([3; 32])),
             time: None,
             reset_clock: false,
             root: Root { threshold: 1, persons: vec![person("root")], signatures: Touch::Any },

@@ -100,11 +100,19 @@ impl Site {
     }
 }
 
-/// The text with its epoch replaced.
+/// The text of the policy in force with another epoch, as what follows it.
 pub fn with_epoch(text: &str, epoch: u64) -> String {
-    let line =
-        |line: &str| if line.starts_with("epoch = ") { format!("epoch = {epoch}\n") } else { format!("{line}\n") };
-    text.lines().map(line).collect()
+    following(text, epoch, &PolicyDigest::of(text.as_bytes()).to_string())
+}
+
+/// The text with another epoch and another policy that it follows.
+pub fn following(text: &str, epoch: u64, previous: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("previous = "));
+    let line = |line: &str| match line.starts_with("epoch = ") {
+        true => format!("epoch = {epoch}\nprevious = \"{previous}\"\n"),
+        false => format!("{line}\n"),
+    };
+    lines.map(line).collect()
 }
 
 /// The digest of a policy file.

@@ -1,6 +1,7 @@
 //! OpenSSH keys as people have them: in files, in ssh-agent, in a security key. The security key is OpenSSH's own in
 //! software, of the Debian package openssh-tests.
 
+use super::policy::with_epoch;
 use super::tools::{skip, tool};
 use super::{Gap, Run, Site, run};
 use std::path::{Path, PathBuf};
@@ -119,12 +120,9 @@ impl Site {
     /// Edits the policy as people do, signs it with the vault's own key and puts it in force.
     pub fn edit_policy(&self, edit: impl FnOnce(String) -> String) {
         let path = self.vault.join("policy.toml");
-        let text = edit(std::fs::read_to_string(&path).unwrap());
-        let next = |line: &str| match line.strip_prefix("epoch = ") {
-            Some(epoch) => format!("epoch = {}\n", epoch.parse::<u64>().unwrap() + 1),
-            None => format!("{line}\n"),
-        };
-        std::fs::write(&path, text.lines().map(next).collect::<String>()).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let next = with_epoch(&text, self.epoch() + 1);
+        std::fs::write(&path, edit(next)).unwrap();
         self.run(["policy", "sign", "--yes"]).expect(0);
         self.run(["policy", "apply", "--yes"]).expect(0);
     }

@@ -110,6 +110,11 @@ impl Explain for FsError {
     }
 }
 
+/// The hint of an error, which may be put together for it.
+pub(crate) fn owned(hint: Option<&str>) -> Option<String> {
+    hint.map(str::to_owned)
+}
+
 /// Implements [`Explain`] for an enum whose wrapping variants pass the question on.
 macro_rules! explain {
     ($error:ty, pass: [$($pass:ident),* $(,)?], { $($pattern:pat $(if $guard:expr)? => ($kind:expr, $hint:expr)),* $(,)? }) => {
@@ -127,7 +132,7 @@ macro_rules! explain {
                 #[allow(unused_variables)]
                 match self {
                     $(Self::$pass(inner) => inner.hint(),)*
-                    $($pattern $(if $guard)? => { let hint: Option<&str> = $hint; hint.map(str::to_owned) })*
+                    $($pattern $(if $guard)? => $crate::error::owned($hint),)*
                 }
             }
             fn details(&self) -> Vec<String> {

@@ -175,7 +175,8 @@ pub enum KeyChange {
 #[must_use]
 pub fn diff(old: Option<&Policy>, new: &Policy) -> Vec<Change> {
     // Named one by one, here and below, so that no field that is added goes unsaid.
-    let Policy { format: _, epoch: _, time: _, reset_clock, root: _, persons, sites, tents, revocations } = new;
+    let Policy { format: _, epoch: _, previous: _, time: _, reset_clock, root: _, persons, sites, tents, revocations } =
+        new;
     let mut all = Vec::new();
     if *reset_clock {
         all.push(Change::Clock);

@@ -137,6 +137,12 @@ pub enum Fault {
     /// No epoch has this number.
     #[error("epochs count from 1")]
     Epoch,
+    /// There is none before the first.
+    #[error("epoch 1 follows no policy: it has no `previous`")]
+    FirstFollows,
+    /// It could be put in force wherever its epoch fits.
+    #[error("`previous` is missing: the digest of the policy that this one follows")]
+    NoPrevious,
     /// Nothing would be believed any more.
     #[error("`reset_clock` needs a `time` to go on from")]
     ResetWithoutTime,

@@ -36,6 +36,7 @@ impl Policy {
             format: crate::FORMAT,
             epoch: 1,
             time: None,
+            previous: None,
             reset_clock: false,
             root: Root { threshold: 1, persons: vec![own.person.clone()], signatures: Touch::Any },
             persons: vec![Person { name: own.person.clone(), organisation: None, keys: vec![own.key.clone()] }],

@@ -21,7 +21,7 @@ pub use remarks::{Remark, Remarkable};
 pub use tent::{Approvals, ContentRules, Tent};
 
 use crate::agefile::{self, Recipient, Suite};
-use crate::ids::{BundleId, CardFingerprint, LabelKey};
+use crate::ids::{BundleId, CardFingerprint, LabelKey, PolicyDigest};
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Touch};
 use crate::time::Time;
@@ -38,6 +38,9 @@ pub struct Policy {
     pub format: u32,
     /// Counts up by one with every change.
     pub epoch: u64,
+    /// The policy that this one follows, and no other; `None` in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PolicyDigest>,
     /// When it was written. From then on no clock is believed that says an earlier time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,

@@ -158,6 +158,14 @@ pub enum RootError {
         /// What the new policy says.
         actual: u64,
     },
+    /// It was written for another vault, or after a policy that never came into force here.
+    #[error("it follows another policy than the one in force here")]
+    OtherPrevious {
+        /// The policy that it follows.
+        actual: Option<PolicyDigest>,
+        /// The one in force.
+        in_force: PolicyDigest,
+    },
     /// Too few signatures count.
     #[error("{}", lacks(tallies))]
     Signatures {
@@ -183,6 +191,10 @@ pub fn judge(
         }
         Some((in_force, _)) if actual < in_force => return Err(RootError::Rollback { actual, in_force }),
         Some((in_force, _)) if actual - in_force > 1 => return Err(RootError::Gap { actual, in_force }),
+        // SPEC 10.4: the same root persons may sign for several vaults, and drafts that they think better of.
+        Some((_, known)) if new.previous != Some(known) => {
+            return Err(RootError::OtherPrevious { actual: new.previous, in_force: known });
+        }
         _ => {}
     }
     let asks_own = old.is_none_or(|old| !is_same_root(old, new));

@@ -24,6 +24,11 @@ pub(super) fn check(policy: &Policy) -> Check {
     if policy.epoch == 0 {
         return Err((Spot::top("epoch"), Fault::Epoch));
     }
+    match (policy.epoch, policy.previous) {
+        (1, Some(_)) => return Err((Spot::top("previous"), Fault::FirstFollows)),
+        (2.., None) => return Err((Spot::top("epoch"), Fault::NoPrevious)),
+        _ => {}
+    }
     if policy.reset_clock && policy.time.is_none() {
         return Err((Spot::top("reset_clock"), Fault::ResetWithoutTime));
     }

@@ -32,10 +32,13 @@ pub(super) const WIDTH: usize = 100;
 
 /// The whole file.
 pub(super) fn text(policy: &Policy) -> String {
-    let Policy { format, epoch, time, reset_clock, root, persons, sites, tents, revocations } = policy;
+    let Policy { format, epoch, previous, time, reset_clock, root, persons, sites, tents, revocations } = policy;
     let mut out = Out(ABOUT.to_owned());
     out.field("format", format);
     out.field("epoch", epoch);
+    if let Some(previous) = previous {
+        out.text("previous", previous);
+    }
     if let Some(time) = time {
         out.text("time", time);
     }

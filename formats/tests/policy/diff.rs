@@ -167,7 +167,7 @@ fn programs_get_it_too() {
 
 /// The same rules in one order, without what each epoch has of its own.
 fn normal(policy: &Policy) -> Policy {
-    let mut policy = Policy { epoch: 0, time: None, reset_clock: false, ..policy.clone() };
+    let mut policy = Policy { epoch: 0, previous: None, time: None, reset_clock: false, ..policy.clone() };
     policy.root.persons.sort();
     policy.persons.sort_by(|a, b| a.name.cmp(&b.name));
     policy.persons.iter_mut().for_each(|person| person.keys.sort_by_key(ToString::to_string));

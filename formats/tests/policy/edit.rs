@@ -2,13 +2,16 @@
 
 use crate::samples::{PERSONS, card, commented, key, parse, person, site, tent};
 use gapvault_formats::content::Format;
-use gapvault_formats::ids::BundleId;
+use gapvault_formats::ids::{BundleId, PolicyDigest};
 use gapvault_formats::policy::diff::diff;
 use gapvault_formats::policy::edit::{Draft, EditError, Role};
 use gapvault_formats::policy::{Approvals, ContentRules, Grant, Person, Policy};
 use gapvault_formats::sshsig::Touch;
 use gapvault_formats::time::Time;
 use proptest::prelude::*;
+
+/// The policy that the changed one follows.
+const BEFORE: PolicyDigest = PolicyDigest::from_bytes([8; 32]);
 
 fn time() -> Time {
     "2026-11-22T08:00:00Z".parse().unwrap()
@@ -21,7 +24,7 @@ fn lines(change: impl FnOnce(&mut Draft) -> bool) -> (Vec<String>, Vec<String>) 
     assert_eq!(draft.text(), old, "a draft that is not changed");
     assert!(change(&mut draft), "nothing changed");
     let new = draft.text();
-    draft.finish(8, time(), false).unwrap_or_else(|error| panic!("{error} in\n{new}"));
+    draft.finish(8, BEFORE, time(), false).unwrap_or_else(|error| panic!("{error} in\n{new}"));
     let only = |a: &str, b: &str| {
         let mut rest: Vec<_> = b.lines().collect();
         let mut take = |line: &&str| rest.iter().position(|other| other == line).map(|at| rest.remove(at)).is_none();
@@ -103,7 +106,7 @@ fn a_card_is_trusted_as_a_whole_or_not_at_all() {
     assert!(draft.trust(&far, &tent("aurora"), Grant::Member).unwrap());
     assert!(!draft.trust(&far, &tent("aurora"), Grant::Member).unwrap(), "a second time changes nothing");
     assert!(draft.trust(&own, &tent("aurora"), Grant::Exporter).unwrap());
-    let (text, policy) = draft.finish(2, time(), false).unwrap();
+    let (text, policy) = draft.finish(2, BEFORE, time(), false).unwrap();
     assert_eq!(parse(&text), policy);
     assert_eq!(policy.to_text().unwrap(), text, "as if written anew");
     assert_eq!(policy.tents[0].exporters, [person("ana")]);
@@ -120,7 +123,7 @@ fn a_card_is_trusted_as_a_whole_or_not_at_all() {
 
     // A renewed card takes the old one's place, and only there.
     assert!(draft.renew_site(&other_site).unwrap());
-    let (_, renewed) = draft.finish(3, time(), false).unwrap();
+    let (_, renewed) = draft.finish(3, BEFORE, time(), false).unwrap();
     let changes: Vec<_> = diff(Some(&policy), &renewed).iter().map(ToString::to_string).collect();
     assert_eq!(changes.len(), 2, "{changes:?}");
     assert!(changes[0].starts_with("site far: card ") && changes[1].starts_with("site far: recipient "), "{changes:?}");
@@ -154,7 +157,7 @@ fn what_the_policy_does_not_know_is_not_named() {
 fn a_draft_that_breaks_a_rule_is_refused_in_its_own_text() {
     let mut draft = Draft::open(&commented()).unwrap();
     draft.grant(&tent("aurora"), &Role::Auditor(site("cluster"))).unwrap();
-    let refused = draft.finish(8, time(), false).unwrap_err().to_string();
+    let refused = draft.finish(8, BEFORE, time(), false).unwrap_err().to_string();
     assert!(refused.ends_with("line 65, column 22: tent aurora: cluster is both member and auditor"), "{refused}");
 }
 
@@ -164,10 +167,10 @@ fn the_last_approver_does_not_take_the_approvals_along() {
     for name in ["ben", "chris"] {
         assert!(draft.withdraw(&tent("aurora"), &Role::Approver(person(name))).unwrap());
     }
-    let refused = draft.clone().finish(8, time(), false).unwrap_err().to_string();
+    let refused = draft.clone().finish(8, BEFORE, time(), false).unwrap_err().to_string();
     assert!(refused.contains("approvers of tent aurora: the list is empty"), "{refused}");
     assert!(draft.set_approvals(&tent("aurora"), None).unwrap());
-    assert!(draft.finish(8, time(), false).unwrap().1.tents[0].approvals.is_none());
+    assert!(draft.finish(8, BEFORE, time(), false).unwrap().1.tents[0].approvals.is_none());
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn a_tent_goes_with_its_last_role_unless_somebody_cared_for_it() {
     let bare = |text: &str| {
         let mut draft = Draft::open(text).unwrap();
         assert!(draft.withdraw(&tent("borealis"), &Role::Member(site("lab"))).unwrap());
-        !draft.finish(8, time(), false).unwrap().1.tents.iter().any(|t| t.name == tent("borealis"))
+        !draft.finish(8, BEFORE, time(), false).unwrap().1.tents.iter().any(|t| t.name == tent("borealis"))
     };
     let with = |above: &str, rules: &str| {
         let tent = "[[tent]]\nname = \"borealis\"\nmembers = [\"lab\"]\nauditors = []\nexporters = []\n";
@@ -193,7 +196,7 @@ fn keys_are_revoked_once_and_exceptions_add_up() {
     assert!(draft.revoke(&key(0, 1), Some("laptop \"x\" lost"), &[seal(1)]));
     assert!(!draft.revoke(&key(0, 1), None, &[seal(1)]));
     assert!(draft.revoke(&key(0, 1), None, &[seal(2)]));
-    let (_, policy) = draft.finish(8, time(), false).unwrap();
+    let (_, policy) = draft.finish(8, BEFORE, time(), false).unwrap();
     assert_eq!(policy.revocations.len(), 1);
     assert_eq!(policy.revocations[0].except, [seal(1), seal(2)]);
     assert_eq!(policy.revocations[0].reason.as_deref(), Some("laptop \"x\" lost"));
@@ -202,10 +205,11 @@ fn keys_are_revoked_once_and_exceptions_add_up() {
 #[test]
 fn each_epoch_resets_the_clock_for_itself() {
     let draft = Draft::open(&commented()).unwrap();
-    let (reset, policy) = draft.finish(8, time(), true).unwrap();
+    let (reset, policy) = draft.finish(8, BEFORE, time(), true).unwrap();
     assert_eq!((policy.epoch, policy.time, policy.reset_clock), (8, Some(time()), true));
-    assert!(reset.contains("epoch = 8 # since the audit\ntime = \"2026-11-22T08:00:00Z\"\n"), "{reset}");
-    let (_, policy) = Draft::open(&reset).unwrap().finish(9, time(), false).unwrap();
+    let head = format!("epoch = 8 # since the audit\nprevious = \"{BEFORE}\"\ntime = \"2026-11-22T08:00:00Z\"\n");
+    assert!(reset.contains(&head), "{reset}");
+    let (_, policy) = Draft::open(&reset).unwrap().finish(9, BEFORE, time(), false).unwrap();
     assert!(!policy.reset_clock);
 }
 
@@ -224,7 +228,7 @@ fn other_spellings_of_a_policy_are_edited_too() {
         format!("{{name='{name}',persons={persons},card='{card}',{keys}}}")
     });
     let text = format!(
-        "format=1\nepoch=7\nroot.threshold=1\nroot.persons=['ana']\nperson=[{}]\nsite=[{}]\n\
+        "format=1\nepoch=7\nprevious='{BEFORE}'\nroot.threshold=1\nroot.persons=['ana']\nperson=[{}]\nsite=[{}]\n\
          tent=[{{name='aurora',members=['lab'],auditors=[],exporters=['ana'],approvals={{k=1,of=['ana']}}}}]",
         persons.collect::<Vec<_>>().join(","),
         sites.collect::<Vec<_>>().join(",")
@@ -238,7 +242,7 @@ fn other_spellings_of_a_policy_are_edited_too() {
     assert!(draft.revoke(&key(3, 0), None, &[]));
     assert!(draft.root(&person("ben"), true).unwrap() && draft.set_threshold(2));
     assert!(draft.set_root_signatures(Touch::Any) | draft.end_tent(&tent("borealis")));
-    let (text, policy) = draft.finish(8, time(), false).unwrap();
+    let (text, policy) = draft.finish(8, BEFORE, time(), false).unwrap();
     assert_eq!(policy.tents[0].content, content, "{text}");
     assert_eq!(policy.tents[0].approvals.as_ref().unwrap().of, ["ana", "emil"].map(person));
     assert_eq!((policy.sites.len(), policy.persons.len(), policy.root.threshold), (4, 5, 2));
@@ -250,7 +254,7 @@ fn other_line_ends_are_no_obstacle() {
     let mut draft = Draft::open(&text).unwrap();
     assert!(draft.root(&person("dora"), true).unwrap() && draft.root(&person("ana"), false).unwrap());
     assert!(draft.begin_tent(&tent("borealis")));
-    let (_, policy) = draft.finish(8, time(), false).unwrap();
+    let (_, policy) = draft.finish(8, BEFORE, time(), false).unwrap();
     assert_eq!(policy.root.persons, ["ben", "chris", "dora"].map(person));
     assert_eq!(policy.tents.len(), 2);
 }

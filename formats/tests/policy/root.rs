@@ -21,14 +21,14 @@ fn judged(old: &Policy, new: &Policy, keys: &[PublicKey]) -> Result<Accepted, Ro
 }
 
 fn next(old: &Policy) -> Policy {
-    Policy { epoch: old.epoch + 1, ..old.clone() }
+    Policy { epoch: old.epoch + 1, previous: Some(OLD), ..old.clone() }
 }
 
 #[test]
 fn epochs_rise_by_one() {
     let old = parse(&commented());
     let keys = [key(0, 0), key(1, 0)];
-    let at = |epoch| Policy { epoch, ..old.clone() };
+    let at = |epoch| Policy { epoch, previous: Some(OLD), ..old.clone() };
     assert!(judged(&old, &at(8), &keys).is_ok());
     for (epoch, digest, refusal) in [
         (7, OLD, "epoch 7 is in force already".to_owned()),
@@ -43,6 +43,17 @@ fn epochs_rise_by_one() {
     }
     assert!(judge(None, &at(1), NEW, &signed_by(&keys)).is_ok());
     assert_eq!(judge(None, &at(2), NEW, &signed_by(&keys)), Err(RootError::NotTheFirst { actual: 2 }));
+}
+
+#[test]
+fn a_policy_follows_one_and_no_other() {
+    let old = parse(&commented());
+    let keys = [key(0, 0), key(1, 0)];
+    for previous in [None, Some(NEW), old.previous] {
+        let new = Policy { previous, ..next(&old) };
+        let refused = judged(&old, &new, &keys).unwrap_err();
+        assert_eq!(refused, RootError::OtherPrevious { actual: previous, in_force: OLD });
+    }
 }
 
 #[test]
@@ -199,6 +210,7 @@ impl Shape {
         Policy {
             format: 1,
             epoch,
+            previous: (epoch > 1).then_some(OLD),
             time: None,
             reset_clock: false,
             root: Root {

@@ -77,6 +77,7 @@ pub(crate) fn commented() -> String {
         r#"# Kept by the security officer.
 format = 1
 epoch = 7 # since the audit
+previous = "0606060606060606060606060606060606060606060606060606060606060606"
 time = "2026-11-21T08:00:00Z"
 
 [root]

@@ -69,7 +69,10 @@ where
     }
     let epoch = vault.policy().epoch + 1;
     let before = draft.before().clone();
-    let (text, policy) = draft.finish(epoch, vault.clock().now(), false).map_err(EditError::from)?;
+    let (text, policy) = {
+        let previous = vault.in_force().digest;
+        draft.finish(epoch, previous, vault.clock().now(), false).map_err(EditError::from)?
+    };
     let (bytes, own) = (text.into_bytes(), vault.card().key.clone());
     let (digest, changes) = (PolicyDigest::of(&bytes), diff(Some(&before), &policy));
     let verified = Verified { key: &own, shown: Shown::default() };

@@ -4,8 +4,8 @@ use crate::error::explain;
 use crate::vault::{FaultKind, VaultError};
 use gapvault_formats::ids::{KeyFingerprint, PolicyDigest};
 use gapvault_formats::limits;
-use gapvault_formats::policy::PolicyError;
 use gapvault_formats::policy::root::{RootError, Tally};
+use gapvault_formats::policy::{Fault, PolicyError};
 use gapvault_formats::sshsig::SshError;
 use std::path::PathBuf;
 
@@ -43,6 +43,8 @@ pub enum ProposalError {
         path: PathBuf,
         /// Which rule, in which line.
         fault: PolicyError,
+        /// The policy in force, where a vault says which that is.
+        in_force: Option<PolicyDigest>,
     },
     /// It does not follow the policy in force.
     #[error("{}: {fault}", path.display())]
@@ -59,7 +61,9 @@ explain!(ProposalError, pass: [Vault], {
     Self::Irregular { .. } => (Refused, Some("copy it to a file of its own; links are not followed")),
     Self::TooLong { .. } => (Refused, Some("a policy is a TOML file as `gapvault policy show --toml` prints it")),
     Self::Signatures { .. } => (Refused, Some("remove those that are not of its root persons")),
+    Self::Follows { fault: RootError::OtherPrevious { in_force, .. }, .. } => (Refused, Some(&format!("one written for this vault has the line: previous = \"{in_force}\""))),
     Self::Follows { .. } => (Refused, Some("the epoch of a new policy is the one in force plus 1; `gapvault policy show` tells which that is")),
+    Self::Policy { fault, in_force: Some(previous), .. } if fault.fault() == Some(&Fault::NoPrevious) => (Refused, Some(&format!("write under its epoch: previous = \"{previous}\""))),
     Self::Policy { .. } => (Refused, Some("mend it there; `gapvault policy check` looks again")),
 });
 

@@ -76,7 +76,10 @@ impl Unread {
         let Self { folder, name, path, bytes, is_outside } = self;
         let policy = match Policy::parse(&bytes) {
             Ok(policy) => policy,
-            Err(fault) => return Err(ProposalError::Policy { path, fault }),
+            Err(fault) => {
+                let in_force = vault.map(|vault| vault.in_force().digest);
+                return Err(ProposalError::Policy { path, fault, in_force });
+            }
         };
         let keys = vault.map(Vault::policy).into_iter().chain([&policy]).flat_map(root_keys);
         let Some(beside) = beside::read(&folder, &name, &bytes, keys)? else {

@@ -9,7 +9,7 @@ mod tent;
 
 use super::{Person, Policy, PolicyError, Revocation, Site, write};
 use crate::card::Card;
-use crate::ids::{BundleId, CardFingerprint};
+use crate::ids::{BundleId, CardFingerprint, PolicyDigest};
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Touch};
 use crate::time::Time;
@@ -101,11 +101,18 @@ impl Draft {
         &self.policy
     }
 
-    /// Gives it its epoch and time, and the text if it keeps the rules. The clock is reset if `reset_clock`, not because
-    /// the policy before did it.
-    pub fn finish(mut self, epoch: u64, time: Time, reset_clock: bool) -> Result<(String, Policy), PolicyError> {
+    /// Gives it its epoch, the policy that it follows and its time, and the text if it keeps the rules. The clock is reset
+    /// if `reset_clock`, not because the policy before did it.
+    pub fn finish(
+        mut self,
+        epoch: u64,
+        previous: PolicyDigest,
+        time: Time,
+        reset_clock: bool,
+    ) -> Result<(String, Policy), PolicyError> {
         let whole = self.document.as_table_mut();
         tables::set(whole, "epoch", i64::try_from(epoch).unwrap_or(i64::MAX));
+        tables::set_behind(whole, "epoch", "previous", previous.to_string());
         tables::set(whole, "time", time.to_string());
         if reset_clock {
             tables::set(whole, "reset_clock", true);

@@ -126,6 +126,21 @@ pub(super) fn set(table: &mut (impl TableLike + ?Sized), field: &str, value: imp
     }
 }
 
+/// Gives a field its value; one that is new stands behind the field `first`.
+pub(super) fn set_behind(table: &mut Table, first: &str, field: &str, value: impl Into<Value>) {
+    let is_new = table.get(field).is_none();
+    set(table, field, value);
+    if is_new {
+        let fields: Vec<_> = table.iter().map(|(name, _)| name.to_owned()).filter(|name| name != field).collect();
+        let rank = |name: &str| match fields.iter().position(|known| known == if name == field { first } else { name })
+        {
+            Some(at) => 2 * at + usize::from(name == field),
+            None => usize::MAX,
+        };
+        table.sort_values_by(|a, _, b, _| rank(a.get()).cmp(&rank(b.get())));
+    }
+}
+
 /// Gives a field its value, or takes it away if that is what its absence says.
 pub(super) fn set_unless(
     table: &mut (impl TableLike + ?Sized),

@@ -6,12 +6,27 @@ use crate::fixtures;
 /// As the policy by hand has it.
 const ORGANISATION: &str = "organisation = \"Lab\"";
 
+/// The digest of the policy before it.
+const PREVIOUS: &str = "7777777777777777777777777777777777777777777777777777777777777777";
+
 pub(super) fn vectors() -> Kind {
     let mut kind = Kind::new("policy", "toml");
     let good = text();
     kind.valid("a_tent_of_two_sites", good.clone());
     kind.valid("nobody_may_do_anything", good.split("[[site]]").next().unwrap());
     kind.valid("comments_and_another_layout", altered(&good, "epoch = 3", "# the third\nepoch=3"));
+    let previous = format!("previous = \"{PREVIOUS}\"\n");
+    kind.valid("the_first", altered(&altered(&good, "epoch = 3", "epoch = 1"), &previous, ""));
+    kind.invalid("previous_of_the_first", altered(&good, "epoch = 3", "epoch = 1"));
+    kind.altered(
+        &good,
+        &[
+            ("previous_missing", &previous, ""),
+            ("previous_empty", PREVIOUS, ""),
+            ("previous_too_short", PREVIOUS, "77"),
+            ("previous_in_upper_case", PREVIOUS, &"AB".repeat(32)),
+        ],
+    );
     forms(&mut kind, &good);
     shapes(&mut kind, &good);
     rules(&mut kind, &good);
@@ -27,6 +42,7 @@ fn text() -> String {
     format!(
         r#"format = 1
 epoch = 3
+previous = "{PREVIOUS}"
 
 [root]
 threshold = 1
