@@ -44,7 +44,7 @@ pub fn apply(vault: &mut Vault, file: Option<&Path>) -> Result<Applied, ApplyErr
 
 /// The policy, and who signed it; `None` if it is in force already.
 fn judged(vault: &Vault, unread: Unread) -> Result<(Proposal, Option<Vec<PersonName>>), ApplyError> {
-    let proposal = unread.parse(Some(vault))?;
+    let proposal = unread.parse(Some(vault.policy()))?;
     let standing = proposal.standing(vault)?;
     if standing == Standing::InForce {
         return Ok((proposal, None));
