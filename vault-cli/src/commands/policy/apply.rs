@@ -75,8 +75,10 @@ pub(super) fn run(args: &ApplyArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     ui.result(&told, &human)
 }
 
-/// Says what the policy takes from this vault, and asks whether that is meant where somebody can be asked.
+/// Says what is likely a mistake in the policy, and what it takes from this vault, and asks whether that is meant where somebody can be asked.
 fn warn(vault: &Vault, proposal: &Proposal, args: &ApplyArgs, ui: &Ui) -> Result<Vec<String>, Failure> {
+    let remarks = proposal.policy.remarks_in(&String::from_utf8_lossy(&proposal.bytes));
+    remarks.iter().for_each(|remark| ui.note(&format!("remark: {}", printable(&remark.to_string()))));
     let warnings = warned(vault, proposal);
     warnings.iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
     if !warnings.is_empty() && !args.yes && ui.ask("Put it in force nevertheless?") == Some(false) {
