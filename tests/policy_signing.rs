@@ -7,6 +7,7 @@ use gapvault_core::clock::Clock;
 use gapvault_core::policy::{ApplyError, apply};
 use gapvault_core::vault::{Access, Vault};
 use gapvault_formats::ids::PolicyDigest;
+use gapvault_formats::sshsig::{PublicKey, SigningKey};
 use std::fs;
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -85,7 +86,7 @@ fn the_root_that_is_left_counts_as_well_as_the_new_one() {
 
     // Whoever leaves the root has to agree while it takes them; the new root has to as well.
     lab.run(["untrust", "lab", "--role", "root"]).expect(0);
-    run(carol.command(["policy", "sign", "--yes"]).arg(lab.working_copy())).expect(0);
+    carol.signs_for(lab).expect(0);
     lab.run(["policy", "apply"]).refused(4, "1 of 2 persons of its own root signed (carol); bob could");
     roots.bob_signs().expect(0);
     let before = lab.snapshot();
@@ -114,7 +115,7 @@ fn persons_are_counted_and_not_their_keys() {
     lab.run(["policy", "apply"]).expect(0);
 
     lab.run(["tent", "new", "aurora"]).expect(0);
-    run(other.command(["policy", "sign", "--yes"]).arg(lab.working_copy())).expect(0);
+    other.signs_for(lab).expect(0);
     assert_eq!(lab.beside_working_copy().len(), 2);
     lab.run(["policy", "apply"]).refused(4, "1 of 2 persons of the root in force signed (lab)");
     assert_eq!(lab.epoch(), 3);
@@ -177,8 +178,13 @@ fn a_policy_from_outside_comes_with_its_signatures() {
     let key = lab.vault.join("secrets/ssh.key");
     let mut by_key = crate::support::gapvault();
     by_key.args(["policy", "sign", "--yes"]).arg(&carried).arg("--key").arg(&key);
-    assert!(run(&mut by_key).expect(0).err.contains("tent aurora\n"));
-    run(bob.command(["policy", "sign", "--yes"]).arg(&carried)).expect(0);
+    let shown = run(&mut by_key).expect(0).err;
+    assert!(shown.contains("tent aurora\n") && shown.contains("not compared with any policy in force"), "{shown}");
+    let refused = run(bob.command(["policy", "sign", "--yes"]).arg(&carried)).refused(4, "does not follow epoch 1");
+    assert!(refused.err.contains("--base"), "{refused:#?}");
+    let base = lab.policy_file();
+    let shown = run(bob.command(["policy", "sign", "--yes"]).arg(&carried).arg("--base").arg(&base)).expect(0).err;
+    assert!(shown.contains(&format!("changes from policy epoch 2, that of {}, to epoch 3", base.display())), "{shown}");
     let stranger = stranger_signs(&carried);
     let checked = run(lab.command(["policy", "check"]).arg(&carried)).expect(0).out;
     let name = stranger.rsplit('/').next().unwrap();
@@ -209,7 +215,7 @@ fn on_a_terminal_a_person_is_shown_the_changes_and_asked() {
     let roots = Roots::together();
     let Roots { lab, bob, .. } = &roots;
     lab.run(["tent", "new", "aurora"]).expect(0);
-    let line = r#""$GAPVAULT" --vault "$VAULT" policy sign "$POLICY""#;
+    let line = r#""$GAPVAULT" --vault "$VAULT" policy sign "$POLICY" --base "$BASE""#;
     for (answer, code, said) in
         [("n\n", 4, "nothing was signed"), ("\n", 4, "nothing was signed"), ("y\n", 0, "by bob")]
     {
@@ -218,13 +224,13 @@ fn on_a_terminal_a_person_is_shown_the_changes_and_asked() {
         command.args(["-qec", line, "/dev/null"]).env_remove("GAPVAULT_DIR").env("SHELL", "/bin/sh");
         command.env("GAPVAULT", crate::support::gapvault().get_program());
         command.env("VAULT", &bob.vault).env("POLICY", lab.working_copy());
+        command.env("BASE", lab.policy_file());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         process.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
         let Output { status, stdout, .. } = process.wait_with_output().unwrap();
         let shown = String::from_utf8(stdout).unwrap();
         assert_eq!(status.code(), Some(code), "{answer:?}: {shown}");
-        for text in ["tent aurora", "export            lab", "Sign policy epoch 3?", said, &digest(&lab.working_copy())]
-        {
+        for text in ["tent aurora", "persons", "Sign policy epoch 3?", said, &digest(&lab.working_copy())] {
             assert!(shown.contains(text), "{answer:?}: no {text:?} in {shown}");
         }
         assert_eq!(lab.beside_working_copy().len(), before.len() + usize::from(code == 0), "{answer:?}");
@@ -256,4 +262,52 @@ fn what_comes_into_force_is_what_was_shown() {
     assert_eq!(applied.unwrap().digest, digest);
     drop(vault);
     assert!(fs::read_to_string(lab.working_copy()).unwrap().ends_with("# one\n"));
+}
+
+#[test]
+fn a_swapped_key_is_seen_by_whoever_signs() {
+    let roots = Roots::together();
+    let Roots { lab, bob, .. } = &roots;
+    let (stranger, key) = (SigningKey::generate().unwrap().public().unwrap(), bob.signing_key().public().unwrap());
+    let carried = roots.path("carried.toml");
+    let text = fs::read_to_string(lab.working_copy()).unwrap();
+    fs::write(&carried, with_epoch(&text, 3).replacen(&key.to_string(), &stranger.to_string(), 1)).unwrap();
+    let kind = |key: &PublicKey| key.to_string().split(' ').next().unwrap().to_owned();
+    let line = |key: &PublicKey| format!("    key {}, {}\n", key.fingerprint(), kind(key));
+    assert!(lab.run(["policy", "show"]).expect(0).out.contains(&line(&key)));
+    let without = |args: &[&str]| {
+        let mut command = crate::support::gapvault();
+        command.arg("policy").args(args).env_remove("GAPVAULT_DIR");
+        command
+    };
+    let own = lab.vault.join("secrets/ssh.key");
+    let by_key = |args: &[&str]| run(without(args).arg(&carried).arg("--key").arg(&own));
+    let shown = by_key(&["sign", "--yes"]).expect(0).err;
+    assert!(shown.contains(&line(&stranger)) && !shown.contains(&line(&key)), "{shown}");
+    let base = lab.policy_file();
+    for mut command in [without(&["check"]), without(&["sign", "--yes", "--key", own.to_str().unwrap()])] {
+        let shown = run(command.arg(&carried).arg("--base").arg(&base)).expect(0);
+        let both = shown.out + &shown.err;
+        assert!(both.contains(&stranger.fingerprint().to_string()), "{both}");
+        assert!(both.contains(&key.fingerprint().to_string()), "{both}");
+        assert!(!both.contains("not compared"), "{both}");
+    }
+    let checked = run(without(&["check"]).arg(&carried)).expect(0).out;
+    assert!(checked.contains("not compared with any policy in force"), "{checked}");
+}
+
+#[test]
+fn what_does_not_follow_is_not_signed() {
+    let roots = Roots::together();
+    let Roots { lab, .. } = &roots;
+    let text = fs::read_to_string(lab.working_copy()).unwrap();
+    let path = roots.path("other.toml");
+    for (epoch, fault) in [(1, "epoch 1 is older"), (2, "two policies of epoch 2"), (4, "epoch 4 does not follow")] {
+        fs::write(&path, with_epoch(&text, epoch) + "# another\n").unwrap();
+        let before = snapshot(roots.room.path());
+        run(lab.command(["policy", "sign", "--yes"]).arg(&path)).refused(4, fault);
+        let base = lab.policy_file();
+        run(lab.command(["policy", "sign", "--yes"]).arg(&path).arg("--base").arg(&base)).refused(4, fault);
+        assert!(snapshot(roots.room.path()) == before, "{fault}");
+    }
 }

@@ -33,7 +33,7 @@ impl Roots {
 
     /// Bob signs the lab's working copy with the key of his own vault.
     pub fn bob_signs(&self) -> Run {
-        run(self.bob.command(["policy", "sign", "--yes"]).arg(self.lab.working_copy()))
+        self.bob.signs_for(&self.lab)
     }
 
     /// A path in the room that all this happens in.
@@ -45,6 +45,17 @@ impl Roots {
 impl Site {
     pub fn working_copy(&self) -> PathBuf {
         self.vault.join("policy.toml")
+    }
+
+    /// The policy file in force.
+    pub fn policy_file(&self) -> PathBuf {
+        self.vault.join(format!("policy/{:06}.toml", self.epoch()))
+    }
+
+    /// Signs another vault's working copy with the key of this one, compared with the policy in force there.
+    pub fn signs_for(&self, other: &Site) -> Run {
+        let (copy, base) = (other.working_copy(), other.policy_file());
+        run(self.command(["policy", "sign", "--yes"]).arg(copy).arg("--base").arg(base))
     }
 
     /// The file of this site's card, beside its vault, and its fingerprint.

@@ -2,12 +2,16 @@
 
 use super::place::{Place, Places, Spot};
 use super::{Named, Policy, Tent};
+use crate::content::Format;
 use crate::ids::KeyFingerprint;
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Touch};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;
+
+/// From more days on a validity is remarkable.
+const LONGEST_DAYS: u32 = 3_650;
 
 /// A remark, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,6 +77,32 @@ pub enum Remarkable {
         /// Which.
         key: KeyFingerprint,
     },
+    /// It takes every root person, and some of them have one key only: who loses that locks the policy.
+    RootWithoutSpare {
+        /// How many root persons there are, and it takes.
+        expected: u32,
+        /// Who has no other key.
+        persons: Vec<PersonName>,
+    },
+    /// A format that is allowed, but not what files of it carry.
+    PicklesNotTaken {
+        /// Which tent.
+        tent: TentName,
+        /// Which format.
+        format: Format,
+    },
+    /// Pickles are taken, but no format is allowed that is made of them.
+    PicklesNotAllowed {
+        /// Which tent.
+        tent: TentName,
+    },
+    /// Bundles may be valid for longer than anybody keeps watch over their keys.
+    LongValidity {
+        /// Which tent.
+        tent: TentName,
+        /// For how long, in days.
+        days: u32,
+    },
     /// A file may be larger than all files of a bundle together.
     CeilingOverBundle {
         /// Which tent.
@@ -100,6 +130,24 @@ impl fmt::Display for Remarkable {
             }
             Self::Unused { kind, name } => write!(f, "{kind} {name}: no rule names it"),
             Self::RevokedKey { person, key } => write!(f, "person {person}: key {key} is revoked and still listed"),
+            Self::RootWithoutSpare { expected, persons } => {
+                let persons: Vec<_> = persons.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "root: it takes all {expected} of its persons, and {} with one key only: if that is lost, nobody can change the policy",
+                    persons.join(", ")
+                )
+            }
+            Self::PicklesNotTaken { tent, format } => write!(
+                f,
+                "tent {tent}: {format} is allowed, but files of it carry pickles, which are not taken without `pickle = true`"
+            ),
+            Self::PicklesNotAllowed { tent } => {
+                write!(f, "tent {tent}: `pickle` is true, but neither pickle nor torch is among the formats allowed")
+            }
+            Self::LongValidity { tent, days } => {
+                write!(f, "tent {tent}: bundles may be valid for {days} days, which is over ten years")
+            }
             Self::CeilingOverBundle { tent, file_bytes, bundle_bytes } => write!(
                 f,
                 "tent {tent}: a file may have {file_bytes} bytes, but all files of a bundle only {bundle_bytes}"
@@ -137,12 +185,22 @@ fn remarkable(policy: &Policy) -> Vec<(Spot, Remarkable)> {
             all.push((spot, Remarkable::RevokedKey { person: person.name.clone(), key }));
         }
     }
+    all.extend(root(policy).map(|what| (Spot::top("root").field("threshold"), what)));
     unused(policy, &mut all);
     let able = Able::of(policy, &revoked);
     for (i, tent) in policy.tents.iter().enumerate() {
         of_tent(tent, &Spot::top("tent").item(i), &able, &mut all);
     }
     all
+}
+
+fn root(policy: &Policy) -> Option<Remarkable> {
+    let root = &policy.root;
+    let counts = |key: &&PublicKey| root.signatures.can_be_met_by(key) && !policy.is_revoked(key, None);
+    let has_one = |name: &&PersonName| policy.person(name).is_some_and(|p| p.keys.iter().filter(counts).count() == 1);
+    let persons: Vec<_> = root.persons.iter().filter(has_one).cloned().collect();
+    let takes_all = root.threshold as usize == root.persons.len();
+    (takes_all && !persons.is_empty()).then_some(Remarkable::RootWithoutSpare { expected: root.threshold, persons })
 }
 
 fn unused(policy: &Policy, all: &mut Vec<(Spot, Remarkable)>) {
@@ -203,10 +261,25 @@ fn of_tent(tent: &Tent, spot: &Spot, able: &Able<'_>, all: &mut Vec<(Spot, Remar
             }
         }
     }
+    let content = spot.field("content");
+    if let Some(allowed) = &tent.content.allowed {
+        let pickled = |format: &Format| matches!(format, Format::Pickle | Format::Torch);
+        let at = content.field("allowed");
+        match allowed.iter().position(pickled) {
+            Some(j) if !tent.content.pickle => {
+                all.push((at.item(j), Remarkable::PicklesNotTaken { tent: name(), format: allowed[j] }));
+            }
+            None if tent.content.pickle => all.push((at, Remarkable::PicklesNotAllowed { tent: name() })),
+            _ => {}
+        }
+    }
+    if let Some(days) = tent.valid_days.filter(|days| *days > LONGEST_DAYS) {
+        all.push((spot.field("valid_days"), Remarkable::LongValidity { tent: name(), days }));
+    }
     if let (Some(file_bytes), Some(bundle_bytes)) = (tent.content.file_bytes, tent.content.bundle_bytes)
         && file_bytes > bundle_bytes
     {
         let what = Remarkable::CeilingOverBundle { tent: name(), file_bytes, bundle_bytes };
-        all.push((spot.field("content").field("file_bytes"), what));
+        all.push((content.field("file_bytes"), what));
     }
 }

@@ -54,6 +54,33 @@ fn each_stands_at_its_place() {
             altered("file_bytes = 10_737_418_240", "file_bytes = 9\nbundle_bytes = 8"),
             vec!["line 72, column 14: tent aurora: a file may have 9 bytes, but all files of a bundle only 8"],
         ),
+        (
+            altered("threshold = 2 ", "threshold = 3 "),
+            vec![
+                "line 7, column 13: root: it takes all 3 of its persons, and ben, chris with one key only: if that is \
+                 lost, nobody can change the policy",
+            ],
+        ),
+        (
+            altered("\"json\"]", "\"torch\"]"),
+            vec![
+                "line 70, column 27: tent aurora: torch is allowed, but files of it carry pickles, which are not taken \
+                 without `pickle = true`",
+            ],
+        ),
+        (altered("\"json\"]", "\"torch\"]\npickle = true"), vec![]),
+        (
+            altered("\"json\"]", "\"json\"]\npickle = true"),
+            vec![
+                "line 70, column 11: tent aurora: `pickle` is true, but neither pickle nor torch is among the formats \
+                 allowed",
+            ],
+        ),
+        (altered("valid_days = 30", "valid_days = 3650"), vec![]),
+        (
+            altered("valid_days = 30", "valid_days = 3651"),
+            vec!["line 68, column 14: tent aurora: bundles may be valid for 3651 days, which is over ten years"],
+        ),
     ] {
         assert_eq!(remarks(&text), expected, "{text}");
     }

@@ -6,21 +6,22 @@ use crate::vault::policies::{beside, root_keys};
 use crate::vault::{Vault, VaultError};
 use gapvault_formats::ids::PolicyDigest;
 use gapvault_formats::names::PersonName;
+use gapvault_formats::policy::Policy;
 use gapvault_formats::sshsig::{Namespace, PublicKey, Signature};
 use std::path::{Path, PathBuf};
 
 impl Proposal {
-    /// The root person whose signature one made with `key` would be: of the policy in force, where a vault says which
-    /// that is, or of this one. A key whose signature could never count is refused.
-    pub fn signer(&self, vault: Option<&Vault>, key: &PublicKey) -> Result<Option<PersonName>, SignPolicyError> {
+    /// The root person whose signature one made with `key` would be: of the policy before it, where that is known, or of
+    /// this one. A key whose signature could never count is refused.
+    pub fn signer(&self, before: Option<&Policy>, key: &PublicKey) -> Result<Option<PersonName>, SignPolicyError> {
         if self.policy.is_revoked(key, None) {
             return Err(SignPolicyError::Revoked { key: key.fingerprint() });
         }
-        let policies = vault.map(Vault::policy).into_iter().chain([&self.policy]);
+        let policies = before.into_iter().chain([&self.policy]);
         let person = policies
             .filter(|policy| root_keys(policy).any(|known| known == key))
             .find_map(|policy| policy.person_of(key).map(|person| person.name.clone()));
-        match (&person, vault) {
+        match (&person, before) {
             (None, Some(_)) => Err(SignPolicyError::NoRoot { key: key.fingerprint() }),
             // Whoever is a root person of the policy in force need not be one of this.
             _ => Ok(person),

@@ -319,6 +319,12 @@ impl Vault {
         &self.in_force.policy
     }
 
+    /// The digest of the policy in force.
+    #[must_use]
+    pub fn policy_digest(&self) -> PolicyDigest {
+        self.in_force.digest
+    }
+
     /// The policy in force with its bytes.
     pub(crate) fn in_force(&self) -> &InForce {
         &self.in_force

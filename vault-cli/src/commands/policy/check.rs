@@ -1,12 +1,13 @@
 //! `gapvault policy check`
 
+use super::base::{self, BaseArg, NOT_COMPARED};
+use super::diff;
 use super::told::{Ignored, Told, ignored, warned};
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::printable;
 use crate::ui::Ui;
 use gapvault_core::formats::ids::PolicyDigest;
-use gapvault_core::policy::Proposal;
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 ///
 /// Holds FILE, or the vault's working copy, to every rule and to the policy in force: epoch, root persons, signatures
 /// beside it. A defect is told with its line and column, and the exit code is 4. Nothing is changed or logged.
-/// Without a vault only the file itself is checked.
+/// Without a vault only the file itself is checked, or how it follows the policy that --base names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault lab policy check
@@ -25,6 +26,8 @@ use std::path::PathBuf;
 pub(super) struct CheckArgs {
     /// A policy from outside, its signatures beside it [default: the vault's working copy]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    base: BaseArg,
 }
 
 #[derive(Serialize)]
@@ -41,9 +44,10 @@ struct Checked {
 
 pub(super) fn run(args: &CheckArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let vault = if args.file.is_some() { global.open_if_named()? } else { Some(global.open(Access::Read)?) };
-    let proposal = Proposal::read(vault.as_ref(), args.file.as_deref())?;
-    let told = match &vault {
-        Some(vault) => Told::of(&proposal.standing(vault)?),
+    let base = args.base.base(vault.as_ref())?;
+    let proposal = base::read(base.as_ref(), vault.as_ref(), args.file.as_deref())?;
+    let told = match &base {
+        Some(base) => Told::of(&base.standing(&proposal)?),
         None => Told::of_own(&proposal.own_tally()),
     };
     let text = String::from_utf8_lossy(&proposal.bytes);
@@ -54,9 +58,14 @@ pub(super) fn run(args: &CheckArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         told,
         ignored: ignored(&proposal),
         remarks: proposal.policy.remarks_in(&text).iter().map(ToString::to_string).collect(),
-        warnings: vault.map(|vault| warned(&vault, &proposal)).unwrap_or_default(),
+        warnings: vault.filter(|_| !args.base.is_named()).map(|vault| warned(&vault, &proposal)).unwrap_or_default(),
     };
-    ui.result(&checked, &human(&checked))
+    let compared = match &base {
+        Some(base) if args.base.is_named() => diff::human(&base.policy, &base.whose, &proposal.policy),
+        Some(_) => String::new(),
+        None => format!("{NOT_COMPARED}\n"),
+    };
+    ui.result(&checked, &format!("{}{compared}", human(&checked)))
 }
 
 fn human(checked: &Checked) -> String {

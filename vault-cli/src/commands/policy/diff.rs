@@ -33,13 +33,13 @@ pub(super) fn run(args: &DiffArgs, global: &Global, ui: &Ui) -> Result<(), Failu
     let proposal = Proposal::read(Some(&vault), args.file.as_deref())?;
     let (before, after) = (vault.policy(), &proposal.policy);
     let changes = diff(Some(before), after);
-    ui.result(&Differs { in_force: before.epoch, epoch: after.epoch, changes }, &human(before, after))
+    ui.result(&Differs { in_force: before.epoch, epoch: after.epoch, changes }, &human(before, "in force", after))
 }
 
-/// The changes, one a line, below a line that says of what.
-pub(super) fn human(before: &Policy, after: &Policy) -> String {
+/// The changes, one a line, below a line that says of what: of a policy, and `whose` that is.
+pub(super) fn human(before: &Policy, whose: &str, after: &Policy) -> String {
     let changes: String =
         diff(Some(before), after).iter().map(|c| format!("  {}\n", printable(&c.to_string()))).collect();
-    let head = format!("changes from policy epoch {}, in force, to epoch {}:\n", before.epoch, after.epoch);
+    let head = format!("changes from policy epoch {}, {whose}, to epoch {}:\n", before.epoch, after.epoch);
     if changes.is_empty() { format!("{head}  none that a rule goes by\n") } else { head + &changes }
 }

@@ -27,17 +27,7 @@ pub(super) fn describe(policy: &Policy) -> String {
     if policy.tents.is_empty() {
         out.push_str("\nno tents: nothing can be exported or imported\n");
     }
-    out.push_str("\npersons\n");
-    for person in &policy.persons {
-        let organisation = person.organisation.as_deref().map(|o| format!(" of {}", printable(o))).unwrap_or_default();
-        let works: Vec<_> = policy.sites.iter().filter(|site| site.persons.contains(&person.name)).collect();
-        let works = if works.is_empty() {
-            String::new()
-        } else {
-            format!(", works at {}", join(works.iter().map(|s| &s.name)))
-        };
-        let _ = writeln!(out, "  {}{organisation}, {}{works}", person.name, count(person.keys.len() as u64, "key"));
-    }
+    out.push_str(&format!("\npersons\n{}", persons(policy)));
     out.push_str("\nsites\n");
     for site in &policy.sites {
         let _ = writeln!(out, "  {}, card {}", site.name, site.card);
@@ -53,6 +43,29 @@ pub(super) fn describe(policy: &Policy) -> String {
             some => format!("; but not for {}", count(some as u64, "seal")),
         };
         let _ = writeln!(out, "  key {}{of}{reason}{except}", revocation.key.fingerprint());
+    }
+    out
+}
+
+/// Everybody, with the keys that they sign with: whoever compares those sees one that was swapped.
+pub(super) fn persons(policy: &Policy) -> String {
+    let mut out = String::new();
+    for person in &policy.persons {
+        let organisation = person.organisation.as_deref().map(|o| format!(" of {}", printable(o))).unwrap_or_default();
+        let works: Vec<_> = policy.sites.iter().filter(|site| site.persons.contains(&person.name)).collect();
+        let works = if works.is_empty() {
+            String::new()
+        } else {
+            format!(", works at {}", join(works.iter().map(|s| &s.name)))
+        };
+        let _ = writeln!(out, "  {}{organisation}, {}{works}", person.name, count(person.keys.len() as u64, "key"));
+        for key in &person.keys {
+            let text = key.to_string();
+            let kind = text.split(' ').next().unwrap_or_default();
+            let is_security_key = if key.is_security_key() { ", a security key" } else { "" };
+            let is_revoked = if policy.is_revoked(key, None) { ", revoked" } else { "" };
+            let _ = writeln!(out, "    key {}, {kind}{is_security_key}{is_revoked}", key.fingerprint());
+        }
     }
     out
 }

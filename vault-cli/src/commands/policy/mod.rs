@@ -1,6 +1,7 @@
 //! `gapvault policy`
 
 mod apply;
+mod base;
 mod check;
 mod diff;
 mod export_ssh;

@@ -1,5 +1,6 @@
 //! `gapvault policy sign`
 
+use super::base::{self, Base, BaseArg, NOT_COMPARED};
 use super::told::{Told, warned};
 use super::{diff, human};
 use crate::cli::Global;
@@ -11,14 +12,15 @@ use gapvault_core::error::Kind;
 use gapvault_core::formats::ids::{KeyFingerprint, PolicyDigest};
 use gapvault_core::formats::names::PersonName;
 use gapvault_core::formats::sshsig::Namespace;
-use gapvault_core::policy::{Proposal, SignPolicyError, Standing};
-use gapvault_core::vault::{Access, Vault};
+use gapvault_core::policy::{Proposal, ProposalError, SignPolicyError, Standing};
+use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Sign a policy, after it was shown what it changes.
 ///
-/// Shows the changes from the policy in force and asks. Without a terminal it needs --digest, the digest that `gapvault
+/// Shows the changes from the policy in force, and everybody's keys, and asks. A policy that does not follow the one in
+/// force is not signed. Where no vault has the policy before it in force, --base names the file of that. Without a terminal it needs --digest, the digest that `gapvault
 /// policy check` showed, or --yes. The signature goes beside the policy, as FILE.KEY.sig; `gapvault policy apply`
 /// counts it there.
 #[derive(Debug, clap::Args)]
@@ -26,10 +28,12 @@ use std::path::PathBuf;
   gapvault --vault lab policy sign
   gapvault --vault lab policy sign --key ~/.ssh/id_ed25519_sk
   gapvault --vault bob policy sign /media/usb/policy.toml
-  gapvault policy sign policy.toml --key ~/.ssh/id_ecdsa")]
+  gapvault policy sign policy.toml --base policy-3.toml --key ~/.ssh/id_ecdsa")]
 pub(super) struct SignArgs {
     /// A policy from outside [default: the vault's working copy]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    base: BaseArg,
     #[command(flatten)]
     key: KeyArg,
     /// Sign without asking
@@ -57,31 +61,35 @@ struct Signed {
 pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let file = args.file.as_deref();
     let vault = if file.is_some() { global.open_if_named()? } else { Some(global.open(Access::Read)?) };
-    let proposal = Proposal::read(vault.as_ref(), file)?;
+    let base = args.base.base(vault.as_ref())?;
+    let proposal = base::read(base.as_ref(), vault.as_ref(), file)?;
     let signer = args.key.signer_if(vault.as_ref(), ui)?;
     let key = signer.public().clone();
-    let person = proposal.signer(vault.as_ref(), &key)?;
-    let standing = vault.as_ref().map(|vault| proposal.standing(vault)).transpose();
-    // A file may be meant for another vault; the working copy is for this one, and what can't be applied here is not signed.
-    let standing = if file.is_some() { standing.unwrap_or_default() } else { standing? };
+    let person = proposal.signer(base.as_ref().map(|base| &base.policy), &key)?;
+    // What can't be applied where it is compared is not signed.
+    let standing = base.as_ref().map(|base| base.standing(&proposal)).transpose().map_err(|e| unrelated(args, e))?;
     if standing == Some(Standing::InForce) {
         return Err(Failure::usage(
             "this is the policy in force: there is nothing to sign",
             "change it with `gapvault trust`, `untrust`, `tent` or `revoke`, or edit it and raise its epoch by one",
         ));
     }
-    show(vault.as_ref(), &proposal, ui);
+    show(base.as_ref(), &proposal, ui);
+    // A base that was named is of another vault, which this one may know nothing of.
+    if let Some(vault) = vault.as_ref().filter(|_| !args.base.is_named()) {
+        warned(vault, &proposal).iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
+    }
+    ui.note(&format!("digest {}", proposal.digest));
     agree(args, &proposal, ui)?;
     let armoured = signer.sign(Namespace::Policy, &proposal.bytes)?;
     drop(signer);
     // Somebody may have thought about it for long; the lock is taken only now.
     let vault = if file.is_none() { Some(global.open(Access::Write)?) } else { vault };
     let signature = proposal.attach(vault.as_ref(), &key, &armoured)?;
-    let proposal = Proposal::read(vault.as_ref(), file)?;
-    let told = match vault.map(|vault| proposal.standing(&vault)) {
-        Some(Ok(standing)) => Told::of(&standing),
-        // A policy of another vault: what is in force there is not known here.
-        Some(Err(_)) | None => Told::of_own(&proposal.own_tally()),
+    let proposal = base::read(base.as_ref(), vault.as_ref(), file)?;
+    let told = match &base {
+        Some(base) => Told::of(&base.standing(&proposal)?),
+        None => Told::of_own(&proposal.own_tally()),
     };
     let by = person.as_ref().map(|person| format!(" by {person}")).unwrap_or_default();
     let human = format!("signed policy epoch {}{by}: {}\n{}", proposal.policy.epoch, signature.display(), told.human());
@@ -90,21 +98,30 @@ pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failu
 }
 
 /// Shows what is about to be signed.
-fn show(vault: Option<&Vault>, proposal: &Proposal, ui: &Ui) {
-    let epoch = proposal.policy.epoch;
-    let text = match vault {
-        Some(vault) if proposal.standing(vault).is_ok() => diff::human(vault.policy(), &proposal.policy),
-        Some(_) => format!("policy epoch {epoch} does not follow the one in force in this vault; it says:\n"),
-        None => format!("policy epoch {epoch} says:\n"),
+fn show(base: Option<&Base>, proposal: &Proposal, ui: &Ui) {
+    let policy = &proposal.policy;
+    let text = match base {
+        Some(Base { policy: before, whose, .. }) => {
+            format!("{}\npersons\n{}", diff::human(before, whose, policy), human::persons(policy))
+        }
+        None => {
+            format!("policy epoch {} says:\n\n{}\n{NOT_COMPARED}", policy.epoch, human::describe(policy))
+        }
     };
     ui.note(text.trim_end());
-    match vault {
-        Some(vault) if proposal.standing(vault).is_ok() => {
-            warned(vault, proposal).iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
-        }
-        _ => ui.note(&format!("\n{}", human::describe(&proposal.policy))),
+}
+
+/// A policy may be of another vault than the one whose key signs.
+fn unrelated(args: &SignArgs, error: ProposalError) -> Failure {
+    let is_other = matches!(error, ProposalError::Follows { .. }) && args.file.is_some() && !args.base.is_named();
+    let mut failure = Failure::from(error);
+    if is_other {
+        failure.hint = Some(
+            "nothing was signed; if it is of another vault, name the policy in force there with --base POLICY"
+                .to_owned(),
+        );
     }
-    ui.note(&format!("digest {}", proposal.digest));
+    failure
 }
 
 /// Whether it is to be signed.
