@@ -4,6 +4,7 @@
 mod support;
 
 mod again;
+mod approvals_brought;
 mod approving;
 mod changing;
 mod cli;

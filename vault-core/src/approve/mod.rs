@@ -1,8 +1,10 @@
 //! Approving a bundle: shown first, from its catalogue, then signed, over the bytes of its seal.
 
+mod bring;
 mod error;
 mod write;
 
+pub use bring::{Brought, GivenApproval, bring, given};
 pub use error::ApproveError;
 
 use crate::bundle::{

@@ -22,8 +22,8 @@ const DIGITS: usize = 16;
 /// Approve a bundle: look at what it is, then sign its seal.
 ///
 /// Shows from the catalogue what would go where, who could read it, and who has approved it already. The signature is
-/// written beside the seal, on the medium and in this vault's own copy if it has one; `gapvault export --again BUNDLE --to
-/// MEDIUM` brings those in the vault to another medium. Without a terminal, --bundle says that the digest was compared
+/// written beside the seal, on the medium and in this vault's own copy if it has one; `gapvault export --again BUNDLE
+/// --approvals --to MEDIUM` brings those in the vault to another medium. Without a terminal, --bundle says that the digest was compared
 /// with whoever asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

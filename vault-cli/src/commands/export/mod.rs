@@ -1,5 +1,6 @@
 //! `gapvault export`
 
+mod again;
 mod next;
 mod told;
 
@@ -41,7 +42,8 @@ use std::time::Instant;
     --to /media/usb --volume-size 32G --parity 5%
   gapvault --vault lab export ./checkpoint --name big:v1 --tent aurora \\
     --to /media/usb --key ~/.ssh/id_ed25519_sk
-  gapvault --vault lab export --again BUNDLE --volume 2 --to /media/new")]
+  gapvault --vault lab export --again BUNDLE --volume 2 --to /media/new
+  gapvault --vault lab export --again BUNDLE --approvals --to /media/small")]
 pub(crate) struct ExportArgs {
     /// Files and folders
     #[arg(required_unless_present = "again", value_name = "PATH")]
@@ -78,9 +80,16 @@ pub(crate) struct ExportArgs {
     /// the old one. Without --volume, give a volume that was written earlier the seal
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["paths", "name", "tent", "volume_size", "parity", "spare_volumes", "dry_run", "restart", "notes", "licence", "parents", "follow_links", "pack_size", "overcommit", "post_quantum"])]
     again: Option<String>,
+    /// Write nothing but the bundle's seal and the signatures over it, approvals that were given in this vault among them:
+    /// importing reads them from any medium that is in
+    #[arg(long, requires = "again", conflicts_with_all = ["volume", "next_medium", "valid_for", "no_read_back", "threads", "memory", "key"])]
+    approvals: bool,
     /// The volume that is lost
     #[arg(long, value_name = "VOLUME", requires = "again")]
     volume: Option<VolumeName>,
+    /// Don't ask before a new seal takes the place of one that was approved
+    #[arg(long, requires = "volume")]
+    yes: bool,
     /// Seal it to post-quantum recipients, where the tent does not ask for that: age 1.3 or later opens it
     #[arg(long)]
     post_quantum: bool,
@@ -121,6 +130,9 @@ pub(crate) struct ExportArgs {
 
 pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
+    if let (Some(beginning), true) = (&args.again, args.approvals) {
+        return again::approvals(&vault, beginning, &args.to, ui);
+    }
     let begun = Instant::now();
     let options = args.options();
     let signer = args.key.signer(&vault, ui)?;
@@ -130,6 +142,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         };
         let bundle = find_made(&vault, beginning)?;
         let request = Again { bundle, volume: args.volume, medium: medium.clone(), options };
+        again::confirm(&vault, &request, args.yes, ui)?;
         let outcome = again(&mut vault, &request, &*signer, ui.observer())?;
         return told::outcome(ui, &outcome, begun.elapsed());
     }
