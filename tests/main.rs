@@ -5,6 +5,7 @@ mod support;
 
 mod again;
 mod approvals_brought;
+mod approvals_told;
 mod approving;
 mod changing;
 mod cli;
