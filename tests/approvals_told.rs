@@ -1,7 +1,7 @@
 //! Where people read who approved a bundle, who signed it, and which seal it is.
 
 use crate::support::approvers::{Approvers, digest};
-use crate::support::run;
+use crate::support::{gapvault, run};
 use std::fs;
 use std::path::Path;
 
@@ -23,4 +23,12 @@ fn a_seal_that_another_took_the_place_of_is_not_approved() {
     let explained = run(gap.lab.command(["explain"]).arg(&gap.stick));
     assert!(explained.out.contains(&took), "{explained:#?}");
     approvers.approve(&gap.lab, "bob", &other, &later).expect(0);
+}
+
+#[test]
+fn whoever_approves_without_a_vault_is_told_through_which() {
+    let room = tempfile::tempdir().unwrap();
+    run(gapvault().arg("approve").arg(room.path())).refused(2, "no vault is named");
+    let hint = run(gapvault().arg("approve").arg(room.path())).err;
+    assert!(hint.contains("the vault of a member or auditor site"), "{hint}");
 }

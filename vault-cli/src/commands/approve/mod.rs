@@ -56,6 +56,12 @@ pub(super) enum Files {
 }
 
 pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    if global.vault.is_none() {
+        return Err(Failure::usage(
+            "no vault is named",
+            "an approver works through the vault of a member or auditor site of the tent: name it with --vault DIR or in the environment variable GAPVAULT_DIR",
+        ));
+    }
     let mut vault = global.open(Access::Write)?;
     let signer = args.key.signer(&vault, ui)?;
     let proposal = match named(&vault, &args.subject)? {
