@@ -93,7 +93,7 @@ pub enum HeldError {
     Ambiguous {
         /// What was asked for.
         artifact: ArtifactRef,
-        /// Their digests.
+        /// Their digests, and of each when and by whom it was sealed.
         bundles: String,
     },
     /// The stored seal is not the one that was admitted.
@@ -167,10 +167,18 @@ pub(crate) fn find_held<'v>(
         }),
         [one] => Ok(*one),
         several => {
-            let bundles: Vec<_> = several.iter().map(|held| held.bundle().to_string()).collect();
+            let bundles: Vec<_> = several.iter().map(told).collect();
             Err(HeldError::Ambiguous { artifact: artifact.clone(), bundles: bundles.join(", ") })
         }
     }
+}
+
+fn told(held: &Held<'_>) -> String {
+    let (created, exporter) = match held {
+        Held::Imported(imported) => (imported.created, &imported.exporter),
+        Held::Exported(exported) => (exported.created, &exported.exporter),
+    };
+    format!("{} (sealed {created} by {exporter})", held.bundle())
 }
 
 /// The bundle of the log whose digest begins like this.

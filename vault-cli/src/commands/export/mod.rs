@@ -13,8 +13,10 @@ use crate::text::{parse_note, parse_percent, parse_size, parse_span};
 use crate::ui::Ui;
 use gapvault_core::export::{Again, ExportOptions, ExportRequest, Media, NoChanger, Parity, again, find_made, prepare};
 use gapvault_core::formats::catalogue::{Note, Provenance};
+use gapvault_core::formats::custody::Exported;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::{ArtifactRef, TentName, VolumeName};
+use gapvault_core::list::exported_before;
 use gapvault_core::vault::Access;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -144,12 +146,18 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         let request = Again { bundle, volume: args.volume, medium: medium.clone(), options };
         again::confirm(&vault, &request, args.yes, ui)?;
         let outcome = again(&mut vault, &request, &*signer, ui.observer())?;
-        return told::outcome(ui, &outcome, begun.elapsed());
+        return told::outcome(ui, &vault, &outcome, begun.elapsed());
     }
     let next = Next::new(args.next_medium.clone(), ui);
     let dry_run = args.dry_run;
     let request = args.request(options)?;
+    let before = exported_before(&vault, &request.tent, &request.artifact);
     let prepared = prepare(&vault, &request, &*signer, ui.observer())?;
+    if let Some(before) = before.filter(|_| prepared.plan().goes_on.is_none()) {
+        let Exported { bundle, created, .. } = before;
+        let artifact = &request.artifact;
+        ui.note(&format!("warning: {artifact} of this tent was exported before, at {created}, as bundle {bundle}: whoever imports both has to say which is meant"));
+    }
     if dry_run {
         return told::plan(ui, prepared.plan());
     }
@@ -161,7 +169,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         Media::Together(_) => prepared.run(&mut vault, &NoChanger, ui.observer())?,
         Media::Swapped { .. } => prepared.run(&mut vault, &next, ui.observer())?,
     };
-    told::outcome(ui, &outcome, begun.elapsed())
+    told::outcome(ui, &vault, &outcome, begun.elapsed())
 }
 
 impl ExportArgs {
