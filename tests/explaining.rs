@@ -47,6 +47,13 @@ fn the_policy_says_who_could_do_what() {
     let told = gap.cluster.run(["explain"]).expect(0).out;
     let never = "never    a bundle of lab: it takes 2 approvals, and only these could give one: bob";
     assert!(told.contains(never) && told.contains(", REVOKED)"), "no {never:?} in\n{told}");
+    gap.lab.adopt(|policy| {
+        let key = approvers.key("carol").public().unwrap();
+        policy.revocations.push(Revocation { key, reason: None, except: Vec::new() });
+    });
+    let at_lab = gap.lab.run(["explain"]).expect(0).out;
+    let out = "an exporter, but nothing of theirs could be admitted: it takes 2 approvals, and only these could give one: bob";
+    assert!(at_lab.contains(out) && !at_lab.contains("own person exports"), "no {out:?} in\n{at_lab}");
     gap.cluster.adopt(|policy| {
         let key = gap.lab.signing_key().public().unwrap();
         policy.revocations.push(Revocation { key, reason: None, except: Vec::new() });

@@ -44,6 +44,8 @@ fn a_bundle_that_is_there_is_judged_anew_and_said_so() {
     );
     assert!(told.out.contains(&text), "no {text:?} in {told:#?}");
     assert_eq!(again().json()["bundles"][0]["judged_anew"]["admits"], false);
+    let explained = gap.on_stick("explain").expect(0);
+    assert!(explained.out.contains("it would be refused now"), "{explained:#?}");
     before.expect_same(&gap.cluster, "nothing is done");
     // Nothing was taken from it.
     gap.on_stick("verify").expect(0);
@@ -77,6 +79,8 @@ fn a_revoked_key_admits_nothing_more_and_takes_nothing_back() {
     gap.on_stick("verify").refused(4, "which is revoked");
     let id = digest(&bundle).parse().unwrap();
     gap.cluster.adopt(|policy| policy.revocations[0].except = vec![id]);
+    let explained = gap.on_stick("explain").expect(0);
+    assert!(explained.out.contains("revoked but for this seal\n"), "{explained:#?}");
     gap.import().expect(0);
 }
 

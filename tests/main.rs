@@ -4,6 +4,8 @@
 mod support;
 
 mod again;
+mod approvals_brought;
+mod approvals_told;
 mod approving;
 mod changing;
 mod cli;

@@ -6,10 +6,12 @@ use crate::bundle::{
     load, open_keys, opens_index,
 };
 use crate::error::{FsError, explain};
+use crate::export::newest;
 use crate::fs::Folder;
 use crate::vault::{Held, Vault, VaultError};
 use crate::wraps::{self, WrapError, Wrapped};
 use gapvault_formats::agefile::{AgeError, Identity};
+use gapvault_formats::custody::Event;
 use gapvault_formats::ids::{BundleId, TentKeyPin};
 use gapvault_formats::keys::Keys;
 use gapvault_formats::limits;
@@ -72,6 +74,14 @@ pub enum HeldError {
         /// The beginning of its digest, as it was asked for.
         beginning: String,
     },
+    /// The bundle was sealed anew here, so that its old seal counts no more.
+    #[error("bundle {bundle} was sealed anew by this vault: bundle {by} took its place")]
+    Superseded {
+        /// The old seal.
+        bundle: BundleId,
+        /// The one that counts.
+        by: BundleId,
+    },
     /// Several bundles begin like this.
     #[error("several bundles of this vault begin with {beginning}")]
     SeveralBundles {
@@ -83,7 +93,7 @@ pub enum HeldError {
     Ambiguous {
         /// What was asked for.
         artifact: ArtifactRef,
-        /// Their digests.
+        /// Their digests, and of each when and by whom it was sealed.
         bundles: String,
     },
     /// The stored seal is not the one that was admitted.
@@ -106,6 +116,7 @@ explain!(HeldError, pass: [Fs, Vault, Wrap, Seal, Contents, Judge], {
     Self::Bundle(_) | Self::Gone { .. } | Self::Altered { .. } => (Damaged, ALTERED),
     Self::NoArtifact { .. } | Self::NotInBundle { .. } => (Other, Some("`gapvault list` shows what it holds")),
     Self::NoBundle { .. } => (Other, Some("`gapvault list` shows what it holds")),
+    Self::Superseded { .. } => (Refused, Some("name the later one")),
     Self::SeveralBundles { .. } => (Usage, Some("give more digits")),
     Self::Ambiguous { .. } => (Usage, Some("name one of them with --bundle")),
 });
@@ -156,18 +167,33 @@ pub(crate) fn find_held<'v>(
         }),
         [one] => Ok(*one),
         several => {
-            let bundles: Vec<_> = several.iter().map(|held| held.bundle().to_string()).collect();
+            let bundles: Vec<_> = several.iter().map(told).collect();
             Err(HeldError::Ambiguous { artifact: artifact.clone(), bundles: bundles.join(", ") })
         }
     }
 }
 
+fn told(held: &Held<'_>) -> String {
+    let (created, exporter) = match held {
+        Held::Imported(imported) => (imported.created, &imported.exporter),
+        Held::Exported(exported) => (exported.created, &exported.exporter),
+    };
+    format!("{} (sealed {created} by {exporter})", held.bundle())
+}
+
 /// The bundle of the log whose digest begins like this.
 pub fn find_bundle(vault: &Vault, beginning: &str) -> Result<BundleId, HeldError> {
     let ids: BTreeSet<_> = vault.held().map(Held::bundle).filter(|id| id.to_string().starts_with(beginning)).collect();
+    let superseded = vault.log().iter().find_map(|entry| match entry.event {
+        Event::Superseded { bundle, .. } if bundle.to_string().starts_with(beginning) => Some(bundle),
+        _ => None,
+    });
     let beginning = crate::formats::names::shorten(beginning);
     match ids.first() {
-        None => Err(HeldError::NoBundle { beginning }),
+        None => Err(match superseded {
+            Some(bundle) => HeldError::Superseded { bundle, by: newest(vault, bundle) },
+            None => HeldError::NoBundle { beginning },
+        }),
         Some(_) if ids.len() > 1 => Err(HeldError::SeveralBundles { beginning }),
         Some(one) => Ok(*one),
     }

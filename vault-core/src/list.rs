@@ -11,9 +11,9 @@ use crate::verify::Trust;
 use gapvault_formats::agefile::AgeError;
 use gapvault_formats::catalogue::{Artifact, Head};
 use gapvault_formats::catalogue::{File, Folder, Link};
-use gapvault_formats::custody::{Exported, Imported, Moved};
+use gapvault_formats::custody::{Event, Exported, Imported, Moved};
 use gapvault_formats::ids::BundleId;
-use gapvault_formats::names::ArtifactRef;
+use gapvault_formats::names::{ArtifactRef, PersonName, TentName};
 use gapvault_formats::seal::Seal;
 
 /// A bundle that the log names.
@@ -35,6 +35,35 @@ pub fn list(vault: &Vault) -> Vec<Listed> {
             Held::Imported(i) => Listed::Imported(Box::new(i.clone())),
         })
         .collect()
+}
+
+/// The latest bundle of this vault's making that has an artifact of that name and version in that tent.
+#[must_use]
+pub fn exported_before(vault: &Vault, tent: &TentName, artifact: &ArtifactRef) -> Option<Exported> {
+    let has_it = |exported: &Exported| exported.artifacts.iter().any(|moved| moved.artifact == *artifact);
+    let exported = vault.held().filter_map(|held| match held {
+        Held::Exported(exported) => Some(exported),
+        Held::Imported(_) => None,
+    });
+    exported.filter(|exported| exported.tent == *tent && has_it(exported)).last().cloned()
+}
+
+/// Who approved a bundle, each once: by the entry that admitted it, or as far as this vault's log has seen them do it.
+#[must_use]
+pub fn approved_by(vault: &Vault, listed: &Listed) -> Vec<PersonName> {
+    let mut persons: Vec<PersonName> = match listed {
+        Listed::Imported(imported) => imported.approved.iter().map(|approval| approval.person.clone()).collect(),
+        Listed::Exported(exported) => {
+            let of_it = vault.log().iter().filter_map(|entry| match &entry.event {
+                Event::Approved { bundle, person, .. } if *bundle == exported.bundle => Some(person.clone()),
+                _ => None,
+            });
+            of_it.collect()
+        }
+    };
+    persons.sort_unstable();
+    persons.dedup();
+    persons
 }
 
 /// Something in an artifact.
@@ -68,6 +97,8 @@ pub struct ShownHeld {
     pub head: Head,
     /// What the log says of its bundle.
     pub listed: Listed,
+    /// Who approved it, as [`approved_by`] has it.
+    pub approved: Vec<PersonName>,
 }
 
 /// Shows an artifact of the vault.
@@ -80,7 +111,8 @@ pub fn show(vault: &Vault, artifact: &ArtifactRef, bundle: Option<&BundleId>) ->
         Held::Exported(e) => Listed::Exported(Box::new(e.clone())),
         Held::Imported(i) => Listed::Imported(Box::new(i.clone())),
     };
-    Ok(ShownHeld { shown: shown(found), head: opened.contents.head, listed })
+    let approved = approved_by(vault, &listed);
+    Ok(ShownHeld { shown: shown(found), head: opened.contents.head, listed, approved })
 }
 
 /// An artifact as a catalogue has it.

@@ -16,6 +16,7 @@ use gapvault_core::list::Untrusted;
 use gapvault_core::vault::Access;
 use serde::Serialize;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Bring the bundles on one medium or several into the vault.
 ///
@@ -76,14 +77,16 @@ struct ToldRefused {
 pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
     args.media.each(ui, |set| {
+        let unused: Vec<_> = set.stray_approvals().into_iter().map(unused).collect();
         let outcome = match import(&mut vault, set, ui.observer()) {
             Ok(outcome) => outcome,
-            Err(error) => return came_to_nothing(error),
+            Err(error) => return came_to_nothing(error, unused),
         };
         let mut human = human(&outcome);
         if !outcome.already {
             human.push_str(&at_checkout(&vault, &outcome.imported.tent));
         }
+        human.extend(unused.iter().map(|unused| format!("  note     {}\n", printable(unused))));
         let Outcome { imported, already, mended, media, anew, refused_before, .. } = outcome;
         let judged_anew = anew.map(|Anew { epoch, refusal }| ToldAnew {
             epoch,
@@ -99,8 +102,13 @@ pub(crate) fn run(args: &ImportArgs, global: &Global, ui: &Ui) -> Result<(), Fai
     })
 }
 
+/// Says of a folder with approvals and no seal that it was of no use.
+fn unused(path: &Path) -> String {
+    format!("{} has approvals and no seal.json beside them: they were not used", path.display())
+}
+
 /// What a program can read of an import that did not come to its end, beside its error.
-fn came_to_nothing(error: ImportError) -> Result<Became<Told>, Failure> {
+fn came_to_nothing(error: ImportError, unused: Vec<String>) -> Result<Became<Told>, Failure> {
     let object = match &error {
         ImportError::Waiting(waiting) => Told::Waiting {
             packs: waiting.packs,
@@ -109,9 +117,15 @@ fn came_to_nothing(error: ImportError) -> Result<Became<Told>, Failure> {
             damaged_packs: waiting.damaged.ranges().to_vec(),
         },
         ImportError::Spoiled(spoiled) => Told::Spoiled { damaged_packs: spoiled.packs.ranges().to_vec() },
-        _ => return Err(error.into()),
+        _ => return Err(failed(error, unused)),
     };
-    Ok(Became { object, human: String::new(), failure: Some(error.into()) })
+    Ok(Became { object, human: String::new(), failure: Some(failed(error, unused)) })
+}
+
+fn failed(error: ImportError, unused: Vec<String>) -> Failure {
+    let mut failure = Failure::from(error);
+    failure.details.extend(unused);
+    failure
 }
 
 fn human(outcome: &Outcome) -> String {

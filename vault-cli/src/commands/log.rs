@@ -59,8 +59,12 @@ fn line(event: &Event) -> String {
         Event::ExportAbandoned { label, .. } => format!("export {label} came to nothing"),
         Event::Imported(i) => {
             let what = moved(&i.artifacts);
+            let mut persons: Vec<_> = i.approved.iter().map(|approval| approval.person.to_string()).collect();
+            persons.sort_unstable();
+            let approved =
+                if persons.is_empty() { String::new() } else { format!(", approved by {}", persons.join(", ")) };
             format!(
-                "imported {what} of tent {} from {}, by {} (epoch {}), bundle {}",
+                "imported {what} of tent {} from {}{approved}, by {} (epoch {}), bundle {}",
                 i.tent, i.exporter, i.rule, i.epoch, i.bundle
             )
         }

@@ -92,6 +92,32 @@ pub enum ApproveError {
         /// Where.
         path: PathBuf,
     },
+    /// A seal that counts no more.
+    #[error("bundle {bundle} was sealed anew by this vault: bundle {by} took its place")]
+    Superseded {
+        /// The old seal.
+        bundle: BundleId,
+        /// The one that counts.
+        by: BundleId,
+    },
+    /// There is nothing to bring.
+    #[error("nobody has approved bundle {bundle}, as far as this vault knows")]
+    NoneGiven {
+        /// The bundle.
+        bundle: BundleId,
+    },
+    /// Nothing is mounted there, or it is no folder.
+    #[error("{} is not a folder", path.display())]
+    NoMedium {
+        /// Where was looked.
+        path: PathBuf,
+    },
+    /// The bundle's folder on the medium has another seal, or files and no seal.
+    #[error("{} has another seal of the bundle, or a part of it without a seal", path.display())]
+    Occupied {
+        /// Where.
+        path: PathBuf,
+    },
 }
 
 explain!(ApproveError, pass: [Vault, Fs, Seal, Held, Bundle, Contents, Judge, Sign], {
@@ -102,5 +128,9 @@ explain!(ApproveError, pass: [Vault, Fs, Seal, Held, Bundle, Contents, Judge, Si
     Self::Signature(_) => (Other, Some("whatever made it does not do what it should: try another key")),
     Self::OtherBundle { .. } => (Refused, Some("compare the bundle's digest with whoever asked for the approval; nothing was signed")),
     Self::TooMany => (Refused, Some("have it exported again; somebody may have put signatures there that nobody needs")),
+    Self::Superseded { .. } => (Refused, Some("approve the later one: approvals of the one are none of the other")),
+    Self::NoneGiven { .. } => (Other, Some("`gapvault approve BUNDLE` or `gapvault approve MEDIUM` in this vault approves it; what was approved elsewhere stands on the medium where it was")),
+    Self::NoMedium { .. } => (Medium, Some("mount the medium, or name its top folder")),
+    Self::Occupied { .. } => (Usage, Some("bring them on another medium; `gapvault export --again BUNDLE --to MEDIUM` gives a whole volume its seal, with all approvals")),
     Self::Obstructed { .. } => (Damaged, Some("look at what stands there; nothing was written")),
 });

@@ -1,14 +1,17 @@
 //! Approving a bundle: shown first, from its catalogue, then signed, over the bytes of its seal.
 
+mod bring;
 mod error;
 mod write;
 
+pub use bring::{Brought, GivenApproval, bring, given};
 pub use error::ApproveError;
 
 use crate::bundle::{
     Addressed, Bundle, Claims, Decision, Grounds, Heard, JudgeError, Purpose, Rule, Tally, Unmet, Wanted, hear, load,
     may_approve, open_keys, shows, signature_name,
 };
+use crate::export::newest;
 use crate::fs::Folder;
 use crate::held::{expect_descriptions, held_bundle};
 use crate::list::{Shown, shown};
@@ -117,6 +120,10 @@ pub fn propose(vault: &Vault, subject: Subject<'_>, key: &PublicKey) -> Result<P
         Err(JudgeError::Seal(error)) => return Err(error.into()),
         heard => heard.map_err(ApproveError::Judge)?,
     };
+    let by = newest(vault, sealed.id);
+    if by != sealed.id {
+        return Err(ApproveError::Superseded { bundle: sealed.id, by });
+    }
     let (grounds, seal) = grounds(decision, seal)?;
     let (policy, bundle_id) = (vault.policy(), sealed.id);
     let Grounds { exporter, addressed, approvals: tally, .. } = grounds;

@@ -41,7 +41,7 @@ pub use judge::{
 };
 pub use mend::{Damage, Mended, Unmended};
 pub use room::RoomError;
-pub(crate) use seal::{Copies, signature_files, signature_name};
+pub(crate) use seal::{Copies, read as signatures_of, signature_files, signature_name};
 pub use seal::{SealReadError, SealedBundle, Signer, Unfit};
 pub(crate) use set::Placed;
 pub use set::{Set, gather};

@@ -41,6 +41,17 @@ impl Set {
         self.folders.iter().map(|placed| placed.bundle.path())
     }
 
+    /// Folders that hold approvals and no seal: those are looked at by nobody.
+    #[must_use]
+    pub fn stray_approvals(&self) -> Vec<&Path> {
+        let has_some = |bundle: &Bundle| {
+            let names = super::seal::signature_files(&bundle.folder).unwrap_or_default();
+            names.iter().any(|name| name.ends_with(".approve.sig"))
+        };
+        let folders = self.folders.iter().map(|placed| &placed.bundle);
+        folders.filter(|bundle| !bundle.is_sealed() && has_some(bundle)).map(Bundle::path).collect()
+    }
+
     /// Which volumes its folders say that they are. Nothing vouches for that.
     pub(crate) fn claimed_volumes(&self) -> Vec<VolumeName> {
         let most = gapvault_formats::limits::VOLUMES + gapvault_formats::limits::SIGNATURES + 16;

@@ -2,6 +2,7 @@
 
 use crate::bundle::{Bundle, Decision, Heard, JudgeError, Purpose, Rule, SealedBundle, Set, Tally, hear, shows};
 use crate::error::{Explain, Kind};
+use crate::export::newest;
 use crate::held::{HeldError, held_bundle};
 use crate::vault::Vault;
 use gapvault_formats::custody::Event;
@@ -29,6 +30,8 @@ pub struct Explained {
     pub approvals: Option<Tally>,
     /// The epoch that admitted it, if it is in this vault.
     pub admitted: Option<u64>,
+    /// The seal that took its place, if this vault made it and sealed it anew.
+    pub superseded: Option<BundleId>,
     /// Why it would not be admitted, if it would not.
     pub refusal: Option<JudgeError>,
 }
@@ -132,6 +135,7 @@ fn explain(vault: &Vault, label: Label, heard: Heard) -> Explained {
         signatures,
         approvals,
         admitted,
+        superseded: Some(newest(vault, sealed.id())).filter(|newest| *newest != sealed.id()),
         refusal: decision.into_refusal(),
     }
 }

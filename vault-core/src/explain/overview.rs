@@ -80,6 +80,8 @@ pub struct TentView {
     pub own_role: Option<&'static str>,
     /// Whether this vault's own person exports in it.
     pub exports_here: bool,
+    /// Why nothing that they export could be admitted, if so.
+    pub barred_here: Option<String>,
     /// Whose bundles are admitted.
     pub exporters: Vec<PersonView>,
     /// How many must approve; 0 if nobody need.
@@ -141,6 +143,7 @@ fn tent_view(policy: &Policy, tent: &Tent, (site, person): (&SiteName, &PersonNa
         name: tent.name.clone(),
         own_role,
         exports_here: tent.exporters.contains(person),
+        barred_here: barred(policy, tent, person).filter(|_| tent.exporters.contains(person)),
         exporters: persons(&tent.exporters),
         approvals: tent.approvals.as_ref().map_or(0, |rule| rule.k),
         approvers: tent.approvals.as_ref().map_or_else(Vec::new, |rule| persons(&rule.of)),
@@ -168,22 +171,22 @@ fn never(policy: &Policy, tent: &Tent, own: &SiteName) -> Vec<String> {
     if tent.destinations.is_some() && !tent.may_go_to(own) && !is_home {
         never.push(format!("a bundle for this site ({own}): its destinations are others"));
     }
-    let exporters = able(policy, &tent.exporters, tent.signatures);
-    for exporter in &tent.exporters {
-        if !exporters.contains(exporter) {
-            let asked = asked(tent.signatures);
-            never.push(format!("a bundle of {exporter}: none of the keys counts ({asked}, not revoked)"));
-            continue;
-        }
-        let Some(rule) = &tent.approvals else { continue };
-        let mut could = able(policy, &rule.of, tent.signatures);
-        could.retain(|person| !(rule.not_exporter && person == exporter));
-        if could.len() < rule.k as usize {
-            let (k, who) = (rule.k, join(&could));
-            never.push(format!("a bundle of {exporter}: it takes {k} approvals, and only these could give one: {who}"));
-        }
-    }
+    let barred = tent.exporters.iter().filter_map(|exporter| Some((exporter, barred(policy, tent, exporter)?)));
+    never.extend(barred.map(|(exporter, why)| format!("a bundle of {exporter}: {why}")));
     never
+}
+
+/// Why no bundle of this exporter could be admitted, if so.
+fn barred(policy: &Policy, tent: &Tent, exporter: &PersonName) -> Option<String> {
+    if able(policy, std::slice::from_ref(exporter), tent.signatures).is_empty() {
+        return Some(format!("none of the keys counts ({}, not revoked)", asked(tent.signatures)));
+    }
+    let rule = tent.approvals.as_ref()?;
+    let mut could = able(policy, &rule.of, tent.signatures);
+    could.retain(|person| !(rule.not_exporter && person == exporter));
+    let who = join(&could);
+    (could.len() < rule.k as usize)
+        .then(|| format!("it takes {} approvals, and only these could give one: {who}", rule.k))
 }
 
 /// Those of `names` who have a key that counts: not revoked, and of a kind that can show what is asked for.

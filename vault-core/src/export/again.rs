@@ -5,6 +5,7 @@ use super::allowed::no_tent;
 use super::content;
 use super::describe::{Signing, describe_on, sign};
 use super::done::VolumeDone;
+use super::error::NO_VOLUME;
 use super::journal::{Begin, Kept};
 use super::leftovers::{complete, exported_as, has_volume, newest, take_places};
 use super::pack::FullPack;
@@ -90,11 +91,20 @@ pub fn again(
     }
 }
 
+/// The seal that `request` would let a new one take the place of, if it would: what approves that approves the new one not.
+pub fn voids(vault: &Vault, request: &Again) -> Result<Option<BundleId>, ExportError> {
+    let bundle = newest(vault, request.bundle);
+    let Some(exported) = exported_as(vault, &bundle).filter(|_| request.volume.is_some()) else { return Ok(None) };
+    let path = bundle_path(&request.medium, &exported.label);
+    let is_done = bundle != request.bundle && has_volume(vault, &bundle, &path)?;
+    Ok((!is_done).then_some(bundle))
+}
+
 /// Gives a volume that was written before there was a seal what describes the bundle.
 fn describe_again(vault: &Vault, request: &Again, exported: &Exported) -> Result<Outcome, ExportError> {
     let fault = |fault| ExportError::NotAgain { bundle: request.bundle, fault };
     if !has_volume(vault, &exported.bundle, &bundle_path(&request.medium, &exported.label))? {
-        return Err(fault("no whole volume of it is on that medium, and no lost volume is named"));
+        return Err(fault(NO_VOLUME));
     }
     let target = Target::create(&request.medium, &exported.label, request.options.read_back)?;
     complete(vault, &exported.bundle, target)?;

@@ -392,6 +392,9 @@ impl ExportError {
 
 const GO_ON: &str = "the same command goes on where this one stopped; `gapvault pending` lists it";
 
+/// The fault of a medium that has nothing of a bundle to go on with.
+pub(super) const NO_VOLUME: &str = "no whole volume of it is on that medium, and no lost volume is named";
+
 explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Content, Probe, Held, Sign], {
     Self::FileLimit { .. } => (Medium, Some("use smaller packs (`--pack-size`), or raise the limit of this process (`ulimit -f`)")),
     Self::Pulled { .. } => (Medium, Some("put it in again")),
@@ -412,6 +415,7 @@ explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Content, Pro
         _ => Some(GO_ON),
     }),
     Self::SealMissing { error, .. } => (error.kind(), Some("put it in again and run `gapvault export --again BUNDLE --to MEDIUM`")),
+    Self::NotAgain { fault: NO_VOLUME, .. } => (Other, Some("--approvals brings the approvals alone to any medium, --volume N writes volume N again under a new seal")),
     Self::NotAgain { .. } => (Other, Some("export it anew")),
     Self::NoVolume { .. } => (Usage, None),
     Self::NoTent { .. } => (Refused, Some("`gapvault tent new TENT` makes one")),

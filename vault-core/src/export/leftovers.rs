@@ -88,7 +88,8 @@ pub(super) fn take_places(vault: &mut Vault) -> Result<(), ExportError> {
 }
 
 /// The bundle under the seal that counts: the last of those that took each other's place.
-pub(super) fn newest(vault: &Vault, bundle: BundleId) -> BundleId {
+#[must_use]
+pub fn newest(vault: &Vault, bundle: BundleId) -> BundleId {
     let mut newest = bundle;
     for entry in vault.log() {
         match entry.event {

@@ -33,10 +33,11 @@ mod volumes;
 mod work;
 mod wrapping;
 
-pub use self::again::{Again, again, find_made};
+pub use self::again::{Again, again, find_made, voids};
 use self::error::Interruption;
 pub use self::error::{ExportError, MediumError};
 use self::exporter::Exporter;
+pub use self::leftovers::newest;
 pub use self::prepare::{GoesOn, MediaPlan, PlannedVolume, Prepared, prepare};
 pub use self::slots::{Changer, NoChanger};
 pub use self::source_error::SourceError;

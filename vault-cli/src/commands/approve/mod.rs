@@ -24,9 +24,9 @@ const ALL_DIGITS: usize = 64;
 /// Approve a bundle: look at what it is, then sign its seal.
 ///
 /// Shows from the catalogue what would go where, who could read it, and who has approved it already. The signature is
-/// written beside the seal, on the medium and in this vault's own copy if it has one; `gapvault export --again BUNDLE --to
-/// MEDIUM` brings those in the vault to another medium. Without a terminal, --bundle with the whole digest says that it
-/// was compared with whoever asked.
+/// written beside the seal, on the medium and in this vault's own copy if it has one; `gapvault export --again BUNDLE
+/// --approvals --to MEDIUM` brings those in the vault to another medium. Without a terminal, --bundle with the whole
+/// digest says that it was compared with whoever asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault cluster approve /media/usb
@@ -61,6 +61,12 @@ pub(super) enum Files {
 }
 
 pub(crate) fn run(args: &ApproveArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    if global.vault.is_none() {
+        return Err(Failure::usage(
+            "no vault is named",
+            "an approver works through the vault of a member or auditor site of the tent: name it with --vault DIR or in the environment variable GAPVAULT_DIR",
+        ));
+    }
     let mut vault = global.open(Access::Write)?;
     let signer = args.key.signer(&vault, ui)?;
     let proposal = match named(&vault, &args.subject)? {

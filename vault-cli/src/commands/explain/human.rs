@@ -9,7 +9,8 @@ use std::fmt::Write;
 // Writing to a String can't fail, so the results below are not looked at.
 
 pub(super) fn explained(vault: &Vault, explained: &Explained) -> String {
-    let Explained { label, tent, bundle, epoch, checks, signatures, approvals, admitted, refusal } = explained;
+    let Explained { label, tent, bundle, epoch, checks, signatures, approvals, admitted, superseded, refusal } =
+        explained;
     let verdict = match (refusal, admitted) {
         (None, None) => format!("the policy (epoch {epoch}) would admit it"),
         (None, Some(by)) => format!("admitted by epoch {by}, judged anew by epoch {epoch}: still admitted"),
@@ -17,6 +18,12 @@ pub(super) fn explained(vault: &Vault, explained: &Explained) -> String {
         (Some(_), Some(by)) => format!("admitted by epoch {by}, judged anew by epoch {epoch}: it would be refused now"),
     };
     let mut out = format!("bundle {label}: {verdict}\n  digest   {bundle}\n");
+    if let Some(by) = superseded {
+        let _ = writeln!(
+            out,
+            "  earlier  this vault sealed it anew: bundle {by} took its place, and is the one to approve"
+        );
+    }
     for Checked { rule: _, place, holds, reason, hint } in checks {
         let mark = if *holds { "yes" } else { "NO " };
         let _ = writeln!(out, "  {mark}      {place}: {}", printable(reason));

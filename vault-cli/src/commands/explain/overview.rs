@@ -63,9 +63,13 @@ fn write_tent(out: &mut String, tent: &TentView, site: &impl Display) {
             let _ = writeln!(out, "  reads    {name} ({what}; {}), card {card}", join(persons));
         }
     }
-    let _ = match tent.exports_here {
-        true => writeln!(out, "  out      this vault's own person exports from it"),
-        false => writeln!(out, "  out      nothing goes out with this vault's own key"),
+    let _ = match (tent.exports_here, &tent.barred_here) {
+        (true, None) => writeln!(out, "  out      this vault's own person exports from it"),
+        (true, Some(why)) => writeln!(
+            out,
+            "  out      this vault's own person is an exporter, but nothing of theirs could be admitted: {why}"
+        ),
+        (false, _) => writeln!(out, "  out      nothing goes out with this vault's own key"),
     };
     write_never(out, &tent.never);
 }

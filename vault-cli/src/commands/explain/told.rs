@@ -16,6 +16,8 @@ pub(super) struct Told {
     admits: bool,
     /// The epoch that admitted it, if it is in this vault already.
     admitted_by_epoch: Option<u64>,
+    /// The seal that took its place in the vault that made it.
+    superseded_by: Option<BundleId>,
     checks: Vec<Checked>,
     signatures: Vec<ExplainedSignature>,
     approvals: Option<ToldApprovals>,
@@ -45,6 +47,7 @@ impl From<&Explained> for Told {
             epoch: explained.epoch,
             admits: explained.refusal.is_none(),
             admitted_by_epoch: explained.admitted,
+            superseded_by: explained.superseded,
             checks: explained.checks.clone(),
             signatures: explained.signatures.clone(),
             approvals: explained.approvals.as_ref().map(ToldApprovals::from),

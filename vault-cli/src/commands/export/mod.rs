@@ -1,5 +1,6 @@
 //! `gapvault export`
 
+mod again;
 mod next;
 mod told;
 
@@ -12,8 +13,10 @@ use crate::text::{parse_note, parse_percent, parse_size, parse_span};
 use crate::ui::Ui;
 use gapvault_core::export::{Again, ExportOptions, ExportRequest, Media, NoChanger, Parity, again, find_made, prepare};
 use gapvault_core::formats::catalogue::{Note, Provenance};
+use gapvault_core::formats::custody::Exported;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::{ArtifactRef, TentName, VolumeName};
+use gapvault_core::list::exported_before;
 use gapvault_core::vault::Access;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -41,7 +44,8 @@ use std::time::Instant;
     --to /media/usb --volume-size 32G --parity 5%
   gapvault --vault lab export ./checkpoint --name big:v1 --tent aurora \\
     --to /media/usb --key ~/.ssh/id_ed25519_sk
-  gapvault --vault lab export --again BUNDLE --volume 2 --to /media/new")]
+  gapvault --vault lab export --again BUNDLE --volume 2 --to /media/new
+  gapvault --vault lab export --again BUNDLE --approvals --to /media/small")]
 pub(crate) struct ExportArgs {
     /// Files and folders
     #[arg(required_unless_present = "again", value_name = "PATH")]
@@ -78,9 +82,16 @@ pub(crate) struct ExportArgs {
     /// the old one. Without --volume, give a volume that was written earlier the seal
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["paths", "name", "tent", "volume_size", "parity", "spare_volumes", "dry_run", "restart", "notes", "licence", "parents", "follow_links", "pack_size", "overcommit", "post_quantum"])]
     again: Option<String>,
+    /// Write nothing but the bundle's seal and the signatures over it, approvals that were given in this vault among them:
+    /// importing reads them from any medium that is in
+    #[arg(long, requires = "again", conflicts_with_all = ["volume", "next_medium", "valid_for", "no_read_back", "threads", "memory", "key"])]
+    approvals: bool,
     /// The volume that is lost
     #[arg(long, value_name = "VOLUME", requires = "again")]
     volume: Option<VolumeName>,
+    /// Don't ask before a new seal takes the place of one that was approved
+    #[arg(long, requires = "volume")]
+    yes: bool,
     /// Seal it to post-quantum recipients, where the tent does not ask for that: age 1.3 or later opens it
     #[arg(long)]
     post_quantum: bool,
@@ -121,6 +132,9 @@ pub(crate) struct ExportArgs {
 
 pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let mut vault = global.open(Access::Write)?;
+    if let (Some(beginning), true) = (&args.again, args.approvals) {
+        return again::approvals(&vault, beginning, &args.to, ui);
+    }
     let begun = Instant::now();
     let options = args.options();
     let signer = args.key.signer(&vault, ui)?;
@@ -130,13 +144,20 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         };
         let bundle = find_made(&vault, beginning)?;
         let request = Again { bundle, volume: args.volume, medium: medium.clone(), options };
+        again::confirm(&vault, &request, args.yes, ui)?;
         let outcome = again(&mut vault, &request, &*signer, ui.observer())?;
-        return told::outcome(ui, &outcome, begun.elapsed());
+        return told::outcome(ui, &vault, &outcome, begun.elapsed());
     }
     let next = Next::new(args.next_medium.clone(), ui);
     let dry_run = args.dry_run;
     let request = args.request(options)?;
+    let before = exported_before(&vault, &request.tent, &request.artifact);
     let prepared = prepare(&vault, &request, &*signer, ui.observer())?;
+    if let Some(before) = before.filter(|_| prepared.plan().goes_on.is_none()) {
+        let Exported { bundle, created, .. } = before;
+        let artifact = &request.artifact;
+        ui.note(&format!("warning: {artifact} of this tent was exported before, at {created}, as bundle {bundle}: whoever imports both has to say which is meant"));
+    }
     if dry_run {
         return told::plan(ui, prepared.plan());
     }
@@ -148,7 +169,7 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         Media::Together(_) => prepared.run(&mut vault, &NoChanger, ui.observer())?,
         Media::Swapped { .. } => prepared.run(&mut vault, &next, ui.observer())?,
     };
-    told::outcome(ui, &outcome, begun.elapsed())
+    told::outcome(ui, &vault, &outcome, begun.elapsed())
 }
 
 impl ExportArgs {

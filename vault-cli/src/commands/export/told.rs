@@ -5,6 +5,9 @@ use crate::text::{bytes, count, printable, span};
 use crate::ui::Ui;
 use gapvault_core::export::{MediaPlan, Outcome, Proof, Written};
 use gapvault_core::formats::custody::Exported;
+use gapvault_core::formats::names::PersonName;
+use gapvault_core::list::{Listed, approved_by};
+use gapvault_core::vault::Vault;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,6 +18,9 @@ struct Told<'a> {
     path: Option<PathBuf>,
     #[serde(flatten)]
     exported: &'a Exported,
+    /// What the tent's rule asks for, and who has approved already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approvals: Option<ToldApprovals>,
     volumes: Vec<ToldVolume>,
     read_back: &'static str,
     plain_bytes: u64,
@@ -33,6 +39,33 @@ struct Told<'a> {
 }
 
 #[derive(Serialize)]
+struct ToldApprovals {
+    needed: u32,
+    of: Vec<PersonName>,
+    approved_by: Vec<PersonName>,
+}
+
+impl ToldApprovals {
+    /// What this vault's own policy asks for.
+    fn of(vault: &Vault, exported: &Exported) -> Option<Self> {
+        let rule = vault.policy().tent(&exported.tent)?.approvals.clone()?;
+        let mut of = rule.of;
+        of.retain(|person| !(rule.not_exporter && *person == exported.exporter));
+        let approved_by = approved_by(vault, &Listed::Exported(Box::new(exported.clone())));
+        Some(Self { needed: rule.k, of, approved_by })
+    }
+
+    fn line(&self) -> String {
+        let join = |persons: &[PersonName]| persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let approved = match self.approved_by.as_slice() {
+            [] => String::new(),
+            persons => format!(" (approved by {} so far)", join(persons)),
+        };
+        format!("approvals of {} of {}{approved}: `gapvault approve MEDIUM`", self.needed, join(&self.of))
+    }
+}
+
+#[derive(Serialize)]
 struct ToldVolume {
     name: String,
     medium: PathBuf,
@@ -45,12 +78,13 @@ struct ToldVolume {
 }
 
 /// Tells what an export came to.
-pub(super) fn outcome(ui: &Ui, outcome: &Outcome, took: Duration) -> Result<(), Failure> {
+pub(super) fn outcome(ui: &Ui, vault: &Vault, outcome: &Outcome, took: Duration) -> Result<(), Failure> {
     let Outcome { exported, volumes, proof, packs, kept, parity_packs, figures } = outcome;
     let plain_bytes = exported.artifacts.iter().map(|a| a.bytes).sum();
     let told = Told {
         path: volumes.last().map(|volume| volume.path.clone()),
         exported,
+        approvals: ToldApprovals::of(vault, exported),
         volumes: volumes.iter().map(told_volume).collect(),
         read_back: match proof {
             Proof::Proven => "proven",
@@ -67,7 +101,8 @@ pub(super) fn outcome(ui: &Ui, outcome: &Outcome, took: Duration) -> Result<(), 
         unique_chunks: figures.map(|f| f.unique_chunks),
         seconds: took.as_secs_f64(),
     };
-    ui.result(&told, &human(outcome, plain_bytes, took))
+    let human = human(outcome, told.approvals.as_ref(), plain_bytes, took);
+    ui.result(&told, &human)
 }
 
 fn told_volume(volume: &Written) -> ToldVolume {
@@ -83,7 +118,7 @@ fn told_volume(volume: &Written) -> ToldVolume {
     }
 }
 
-fn human(outcome: &Outcome, plain: u64, took: Duration) -> String {
+fn human(outcome: &Outcome, approvals: Option<&ToldApprovals>, plain: u64, took: Duration) -> String {
     let Outcome { exported, volumes, proof, packs, kept, parity_packs, figures } = outcome;
     let destinations: Vec<_> = exported.destinations.iter().map(ToString::to_string).collect();
     let moved: Vec<_> =
@@ -98,6 +133,10 @@ fn human(outcome: &Outcome, plain: u64, took: Duration) -> String {
     // Writing to a String can't fail.
     if let [one] = volumes.as_slice() {
         let _ = writeln!(out, "  folder   {}", printable(&one.path.display().to_string()));
+    }
+    let _ = writeln!(out, "  signed   by {}, key {}", exported.exporter, exported.key.fingerprint());
+    if let Some(approvals) = approvals {
+        let _ = writeln!(out, "  needs    {}", approvals.line());
     }
     let _ = writeln!(out, "  number   {}, to be imported before {}", exported.number, exported.expires);
     let parity =

@@ -11,13 +11,16 @@ use std::fmt::Write;
 
 /// An artifact of the vault.
 pub(super) fn held(held: &ShownHeld) -> String {
-    let ShownHeld { shown, head, listed } = held;
+    let ShownHeld { shown, head, listed, approved } = held;
     let mut out = String::new();
     write_artifact(&mut out, shown);
     write_readers(&mut out, head);
     match listed {
         Listed::Exported(exported) => write_exported(&mut out, exported),
         Listed::Imported(imported) => write_imported(&mut out, imported),
+    }
+    for person in approved {
+        let _ = writeln!(out, "  approved by {person}");
     }
     out
 }

@@ -3,7 +3,7 @@
 use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Provenance, Reader};
 use gapvault_core::formats::custody::{Exported, Imported};
 use gapvault_core::formats::ids::{BundleId, KeyFingerprint};
-use gapvault_core::formats::names::ArtifactRef;
+use gapvault_core::formats::names::{ArtifactRef, PersonName};
 use gapvault_core::formats::seal::Predicate;
 use gapvault_core::list::{self, Described, Listed, OnMedium, Shown, ShownHeld};
 use serde::Serialize;
@@ -15,6 +15,7 @@ pub(super) struct Held {
     artifact: Artifact,
     readers: Vec<Reader>,
     custody: Custody,
+    approved_by: Vec<PersonName>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +54,7 @@ pub(super) struct Bundle {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    approved_by: Vec<PersonName>,
     catalogue: Option<Catalogue>,
 }
 
@@ -66,12 +68,12 @@ struct Catalogue {
 
 impl From<ShownHeld> for Held {
     fn from(held: ShownHeld) -> Self {
-        let ShownHeld { shown, head, listed } = held;
+        let ShownHeld { shown, head, listed, approved } = held;
         let custody = match listed {
             Listed::Exported(exported) => Custody::Exported(exported),
             Listed::Imported(imported) => Custody::Imported(imported),
         };
-        Self { artifact: shown.into(), readers: head.readers, custody }
+        Self { artifact: shown.into(), readers: head.readers, custody, approved_by: approved }
     }
 }
 
@@ -96,9 +98,9 @@ impl From<Shown> for Artifact {
 impl From<OnMedium> for Bundle {
     fn from(on_medium: OnMedium) -> Self {
         let OnMedium { public, trust, catalogue, .. } = on_medium;
-        let (rule, reason) = match trust {
-            Ok(trust) => (Some(trust.rule), None),
-            Err(untrusted) => (None, Some(untrusted.reason)),
+        let (rule, approved_by, reason) = match trust {
+            Ok(trust) => (Some(trust.rule), trust.approved.into_iter().map(|approval| approval.person).collect(), None),
+            Err(untrusted) => (None, Vec::new(), Some(untrusted.reason)),
         };
         let catalogue = catalogue.map(|Described { head, member, artifacts }| Catalogue {
             head,
@@ -113,6 +115,7 @@ impl From<OnMedium> for Bundle {
             trusted: rule.is_some(),
             reason,
             rule,
+            approved_by,
             catalogue,
         }
     }

@@ -163,7 +163,13 @@ fn exporter<'c>(case: &Case<'c>, checks: &mut Vec<Check>) -> Option<(&'c Person,
     let verdict = match person {
         _ if case.policy.is_revoked(key, Some(&case.bundle)) => Err(revoked(case.policy, key)),
         Some(person) if case.policy.is_revoked(key, None) => {
-            Ok(format!("it is a key of {}, revoked but for this seal and others", person.name))
+            let excepted = case.policy.revocations.iter().filter(|r| r.key == *key).map(|r| r.except.len()).max();
+            let others = match excepted.unwrap_or(0) {
+                0 | 1 => String::new(),
+                2 => " and 1 other".to_owned(),
+                n => format!(" and {} others", n - 1),
+            };
+            Ok(format!("it is a key of {}, revoked but for this seal{others}", person.name))
         }
         Some(person) => Ok(format!("it is a key of {}", person.name)),
         None => Err(JudgeError::UnknownExporter { exporter: key.fingerprint().to_string() }),
