@@ -1,10 +1,9 @@
 //! Two people, one export: who may approve what, what counts, and what never does.
 
 use crate::support::approvers::{Approvers, digest};
-use crate::support::kill::{at_many_points, copy_tree};
 use crate::support::reseal::{approval_path, files, reseal, sign, signature_path};
 use crate::support::untouched::{Before, assert_refused};
-use crate::support::{Site, gapvault, run, snapshot, write_sample};
+use crate::support::{Site, run, snapshot, write_sample};
 use gapvault_formats::policy::Revocation;
 use gapvault_formats::sshsig::Namespace;
 use std::fs;
@@ -349,30 +348,4 @@ fn what_others_can_open_is_approved_by_nobody_unasked() {
     let mut command = gap.cluster.command(["approve", "--unknown-readers", "--bundle", &id, "--key"]);
     let approved = run(command.arg(approvers.key_file("carol")).arg(&gap.stick)).expect(0);
     assert!(approved.out.contains("carol approved bundle"), "{approved:#?}");
-}
-
-#[test]
-fn killed_in_the_bundle_s_own_folder_it_leaves_nothing_there() {
-    let approvers = Approvers::new(1, &OF);
-    let gap = &approvers.gap;
-    let bundle = gap.export_sample();
-    let id = digest(&bundle);
-    let inside = bundle.strip_prefix(&gap.stick).unwrap();
-    let mut count = 0;
-    let new = || {
-        count += 1;
-        let room = gap.path(&format!("room-{count}"));
-        fs::create_dir(&room).unwrap();
-        copy_tree(&gap.stick, &room.join("stick"));
-        copy_tree(&gap.cluster.vault, &room.join("cluster"));
-        let mut command = gapvault();
-        command.current_dir(room.join("stick").join(inside)).arg("--vault").arg(room.join("cluster"));
-        command.args(["approve", ".", "--bundle", &id, "--key"]).arg(approvers.key_file("carol"));
-        (room, command)
-    };
-    at_many_points(new, |room, point, _| {
-        let there = files(&room.join("stick").join(inside));
-        assert!(there.iter().all(|name| !name.ends_with(".part")), "{there:?} at {point}");
-        fs::remove_dir_all(&room).unwrap();
-    });
 }

@@ -158,7 +158,7 @@ fn a_draft_that_breaks_a_rule_is_refused_in_its_own_text() {
     let mut draft = Draft::open(&commented()).unwrap();
     draft.grant(&tent("aurora"), &Role::Auditor(site("cluster"))).unwrap();
     let refused = draft.finish(8, BEFORE, time(), false).unwrap_err().to_string();
-    assert!(refused.ends_with("line 65, column 22: tent aurora: cluster is both member and auditor"), "{refused}");
+    assert!(refused.ends_with("line 66, column 22: tent aurora: cluster is both member and auditor"), "{refused}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub enum ProposalError {
         /// Which rule, in which line.
         fault: PolicyError,
         /// The policy in force, where a vault says which that is.
-        in_force: Option<PolicyDigest>,
+        in_force: Option<Box<PolicyDigest>>,
     },
     /// It does not follow the policy in force.
     #[error("{}: {fault}", path.display())]

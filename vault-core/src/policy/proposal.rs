@@ -80,7 +80,7 @@ impl Unread {
         let Self { folder, name, path, bytes, is_outside } = self;
         let policy = match Policy::parse(&bytes) {
             Ok(policy) => policy,
-            Err(fault) => return Err(ProposalError::Policy { path, fault, in_force }),
+            Err(fault) => return Err(ProposalError::Policy { path, fault, in_force: in_force.map(Box::new) }),
         };
         let keys = before.into_iter().chain([&policy]).flat_map(root_keys);
         let Some(beside) = beside::read(&folder, &name, &bytes, keys)? else {
