@@ -194,7 +194,7 @@ fn what_the_same_roots_signed_after_another_policy_does_not_follow() {
         bob.sign_by_hand(&path, Namespace::Policy);
         for what in ["check", "apply"] {
             let refused = run(lab.command(["policy", what]).arg(&path)).refused(4, fault);
-            assert!(refused.err.contains("\nhint: "), "{refused:#?}");
+            assert!(refused.err.contains("\nhint: ") && refused.err.contains(&line), "{refused:#?}");
         }
         assert!(lab.last_event()["policy-refused"]["reason"].as_str().unwrap().contains(fault), "{name}");
         assert_eq!(lab.epoch(), 2);

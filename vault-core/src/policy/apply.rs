@@ -64,7 +64,7 @@ fn look(vault: &mut Vault, file: Option<&Path>) -> Result<(Proposal, Standing), 
 }
 
 fn judged(vault: &Vault, unread: Unread) -> Result<(Proposal, Standing), ApplyError> {
-    let proposal = unread.parse(Some(vault.policy()), Some(vault.in_force().digest))?;
+    let proposal = unread.parse(Some(vault.policy_in_force()))?;
     let standing = proposal.standing(vault)?;
     // In the working copy such a signature is one over an earlier text; one that was brought should fit.
     if let Some(fault) = proposal.beside.faults.first().filter(|_| proposal.is_outside)

@@ -69,10 +69,8 @@ where
     }
     let epoch = vault.policy().epoch + 1;
     let before = draft.before().clone();
-    let (text, policy) = {
-        let previous = vault.in_force().digest;
-        draft.finish(epoch, previous, vault.clock().now(), false).map_err(EditError::from)?
-    };
+    let (_, previous) = vault.policy_in_force();
+    let (text, policy) = draft.finish(epoch, previous, vault.clock().now(), false).map_err(EditError::from)?;
     let (bytes, own) = (text.into_bytes(), vault.card().key.clone());
     let (digest, changes) = (PolicyDigest::of(&bytes), diff(Some(&before), &policy));
     let verified = Verified { key: &own, shown: Shown::default() };
@@ -89,7 +87,7 @@ where
     }
     let beside = Beside { good, ..Beside::default() };
     let proposal = Proposal { path: vault.working_copy(), bytes, digest, policy, beside, is_outside: false };
-    let in_force = (vault.policy(), vault.in_force().digest);
+    let in_force = vault.policy_in_force();
     let outcome = match judge(Some(in_force), &proposal.policy, digest, &proposal.beside.verified()) {
         Ok(accepted) => {
             // What stood in the working copy before comes into force with it, and is told with it.
@@ -132,7 +130,7 @@ fn base(vault: &Vault) -> Result<Base, VaultError> {
 
 /// Whether a signature counts for a new policy at all.
 fn counts(vault: &Vault, policy: &Policy, digest: PolicyDigest, signature: Verified<'_>) -> bool {
-    match judge(Some((vault.policy(), vault.in_force().digest)), policy, digest, &[signature]) {
+    match judge(Some(vault.policy_in_force()), policy, digest, &[signature]) {
         Ok(_) => true,
         Err(RootError::Signatures { tallies }) => tallies.iter().any(|tally| !tally.counted.is_empty()),
         Err(_) => false,

@@ -43,8 +43,8 @@ pub enum ProposalError {
         path: PathBuf,
         /// Which rule, in which line.
         fault: PolicyError,
-        /// The policy in force, where a vault says which that is.
-        in_force: Option<Box<PolicyDigest>>,
+        /// The policy that it is to follow, where that is known.
+        before: Option<Box<PolicyDigest>>,
     },
     /// It does not follow the policy in force.
     #[error("{}: {fault}", path.display())]
@@ -63,7 +63,7 @@ explain!(ProposalError, pass: [Vault], {
     Self::Signatures { .. } => (Refused, Some("remove those that are not of its root persons")),
     Self::Follows { fault: RootError::OtherPrevious { in_force, .. }, .. } => (Refused, Some(&format!("one written for this vault has the line: previous = \"{in_force}\""))),
     Self::Follows { .. } => (Refused, Some("the epoch of a new policy is the one in force plus 1; `gapvault policy show` tells which that is")),
-    Self::Policy { fault, in_force: Some(previous), .. } if fault.fault() == Some(&Fault::NoPrevious) => (Refused, Some(&format!("write under its epoch: previous = \"{previous}\""))),
+    Self::Policy { fault, before: Some(previous), .. } if fault.fault() == Some(&Fault::NoPrevious) => (Refused, Some(&format!("write under its epoch: previous = \"{previous}\""))),
     Self::Policy { .. } => (Refused, Some("mend it there; `gapvault policy check` looks again")),
 });
 

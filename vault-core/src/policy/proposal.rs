@@ -71,18 +71,17 @@ impl Unread {
         Ok(Self { folder, name, path, bytes, is_outside: file.is_some() })
     }
 
-    /// Held to the rules of a policy; its signatures are read. `in_force` is told to whoever forgot what it follows.
-    pub(super) fn parse(
-        self,
-        before: Option<&Policy>,
-        in_force: Option<PolicyDigest>,
-    ) -> Result<Proposal, ProposalError> {
+    /// Held to the rules of a policy; its signatures are read, those of root persons of the one before it too.
+    pub(super) fn parse(self, before: Option<(&Policy, PolicyDigest)>) -> Result<Proposal, ProposalError> {
         let Self { folder, name, path, bytes, is_outside } = self;
         let policy = match Policy::parse(&bytes) {
             Ok(policy) => policy,
-            Err(fault) => return Err(ProposalError::Policy { path, fault, in_force: in_force.map(Box::new) }),
+            Err(fault) => {
+                let before = before.map(|(_, digest)| Box::new(digest));
+                return Err(ProposalError::Policy { path, fault, before });
+            }
         };
-        let keys = before.into_iter().chain([&policy]).flat_map(root_keys);
+        let keys = before.map(|(policy, _)| policy).into_iter().chain([&policy]).flat_map(root_keys);
         let Some(beside) = beside::read(&folder, &name, &bytes, keys)? else {
             return Err(ProposalError::Signatures { path });
         };
@@ -94,22 +93,22 @@ impl Unread {
 impl Proposal {
     /// Reads `file`, or the working copy of `vault`, and holds it to the rules.
     pub fn read(vault: Option<&Vault>, file: Option<&Path>) -> Result<Self, ProposalError> {
-        Unread::new(vault, file)?.parse(vault.map(Vault::policy), vault.map(|vault| vault.in_force().digest))
+        Unread::new(vault, file)?.parse(vault.map(Vault::policy_in_force))
     }
 
     /// Reads `file` as one that is to follow `before`, whichever policy a vault has in force.
-    pub fn read_after(before: &Policy, file: &Path) -> Result<Self, ProposalError> {
-        Unread::new(None, Some(file))?.parse(Some(before), None)
+    pub fn read_after(before: (&Policy, PolicyDigest), file: &Path) -> Result<Self, ProposalError> {
+        Unread::new(None, Some(file))?.parse(Some(before))
     }
 
     /// How far it is, by the policy in force in `vault`. One that does not follow that policy is refused.
     pub fn standing(&self, vault: &Vault) -> Result<Standing, ProposalError> {
-        self.standing_after(vault.policy(), vault.in_force().digest)
+        self.standing_after(vault.policy_in_force())
     }
 
-    /// The same by the policy `before`, which has that digest.
-    pub fn standing_after(&self, before: &Policy, digest: PolicyDigest) -> Result<Standing, ProposalError> {
-        match judge(Some((before, digest)), &self.policy, self.digest, &self.beside.verified()) {
+    /// The same by the policy `before`.
+    pub fn standing_after(&self, before: (&Policy, PolicyDigest)) -> Result<Standing, ProposalError> {
+        match judge(Some(before), &self.policy, self.digest, &self.beside.verified()) {
             Ok(accepted) => Ok(Standing::Ready(accepted)),
             Err(RootError::InForce { .. }) => Ok(Standing::InForce),
             Err(RootError::Signatures { tallies }) => Ok(Standing::Unsigned(tallies)),

@@ -319,10 +319,10 @@ impl Vault {
         &self.in_force.policy
     }
 
-    /// The digest of the policy in force.
+    /// The policy in force, and its digest.
     #[must_use]
-    pub fn policy_digest(&self) -> PolicyDigest {
-        self.in_force.digest
+    pub fn policy_in_force(&self) -> (&Policy, PolicyDigest) {
+        (&self.in_force.policy, self.in_force.digest)
     }
 
     /// The policy in force with its bytes.

@@ -31,8 +31,8 @@ impl BaseArg {
             return Ok(Some(Base { policy, digest, whose: format!("that of {}", path.display()) }));
         }
         let Some(vault) = vault else { return Ok(None) };
-        let (policy, digest) = (vault.policy().clone(), vault.policy_digest());
-        Ok(Some(Base { policy, digest, whose: "in force".to_owned() }))
+        let (policy, digest) = vault.policy_in_force();
+        Ok(Some(Base { policy: policy.clone(), digest, whose: "in force".to_owned() }))
     }
 
     /// Whether a file was named.
@@ -44,14 +44,14 @@ impl BaseArg {
 impl Base {
     /// How far `proposal` is. One that does not follow this policy is refused.
     pub(super) fn standing(&self, proposal: &Proposal) -> Result<Standing, ProposalError> {
-        proposal.standing_after(&self.policy, self.digest)
+        proposal.standing_after((&self.policy, self.digest))
     }
 }
 
 /// Reads the policy that is looked at, with the signatures of root persons of the one before it.
 pub(super) fn read(base: Option<&Base>, vault: Option<&Vault>, file: Option<&Path>) -> Result<Proposal, ProposalError> {
     match (base, file) {
-        (Some(base), Some(file)) => Proposal::read_after(&base.policy, file),
+        (Some(base), Some(file)) => Proposal::read_after((&base.policy, base.digest), file),
         _ => Proposal::read(vault, file),
     }
 }
