@@ -3,6 +3,7 @@
 use crate::support::policy::{Roots, digest, following, with_epoch};
 use crate::support::untouched::Before;
 use crate::support::{Site, run};
+use gapvault_formats::agefile::Identity;
 use gapvault_formats::sshsig::Namespace;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ fn each_defect_is_refused_with_its_line_and_column() {
         lines.iter().find(|line| line.contains("ecdsa-sha2")).unwrap().trim().trim_end_matches(',').to_owned()
     };
     let approvals = good.lines().find(|line| line.starts_with("approvals = ")).unwrap().to_owned();
+    let recipient = good.lines().rev().find_map(|line| line.strip_prefix("recipient = ")).unwrap();
+    let recipient = recipient.trim_matches('"').to_owned();
     let replace = |from: &str, to: &str| {
         assert!(good.contains(from), "no {from:?} in {good}");
         good.replacen(from, to, 1)
@@ -74,7 +77,13 @@ fn each_defect_is_refused_with_its_line_and_column() {
             "no person eve",
             "persons = [\"eve\"]",
         ),
-        ("one key for two persons", replace(&key("audit"), &key("lab")), "have one key", "ecdsa-sha2"),
+        ("one key for two persons", replace(&key("audit"), &key("lab")), "have one private key", "ecdsa-sha2"),
+        (
+            "another recipient under a card that was compared",
+            replace(&recipient, &Identity::generate().recipient().to_string()),
+            "are those of card",
+            "card = ",
+        ),
         ("a member who is auditor", replace("members = [\"lab\"]", "members = [\"lab\", \"audit\"]"), "both", "audit"),
         ("a stranger exports", replace("exporters = [\"lab\"]", "exporters = [\"eve\"]"), "no person eve", "exporters"),
         (

@@ -6,7 +6,9 @@ use crate::support::rules::aurora;
 use crate::support::tools::tool;
 use crate::support::{Gap, Run, Site, assert_same_tree, noise, run, snapshot, write_sample};
 use gapvault_formats::agefile::{Header, Identity, OpenReader, Recipient, Suite};
+use gapvault_formats::card::Card;
 use gapvault_formats::catalogue::{CatalogueReader, CatalogueWriter};
+use gapvault_formats::ids::LabelKey;
 use gapvault_formats::keys::Keys;
 use gapvault_formats::policy;
 use gapvault_formats::table::{self, TableWriter};
@@ -288,13 +290,17 @@ fn as_many_readers_as_a_header_has_room_for_and_no_more() {
     let gap = gap();
     let add = |count: usize| {
         gap.lab.change_policy(|policy| {
-            let site = |n: usize| policy::Site {
-                name: format!("site-{n}").parse().unwrap(),
-                persons: Vec::new(),
-                card: gapvault_formats::ids::CardFingerprint::of(&n.to_le_bytes()),
-                recipient: Identity::generate().recipient(),
-                label_key: gapvault_formats::ids::LabelKey::from_bytes([n as u8; 32]),
-                recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
+            let key = policy.persons[0].keys[0].clone();
+            let site = |n: usize| {
+                let card = Card {
+                    site: format!("site-{n}").parse().unwrap(),
+                    person: "somebody".parse().unwrap(),
+                    key: key.clone(),
+                    recipient: Identity::generate().recipient(),
+                    label_key: LabelKey::from_bytes([n as u8; 32]),
+                    recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
+                };
+                policy::Site { persons: Vec::new(), ..policy::Site::of_card(&card) }
             };
             let before = policy.sites.len();
             let sites: Vec<_> = (before..before + count).map(site).collect();

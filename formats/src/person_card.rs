@@ -41,7 +41,8 @@ impl PersonCard {
         if !(1..=limits::CARD_KEYS).contains(&keys.len()) {
             return Err(CardError::Keys { actual: keys.len() });
         }
-        let twice = keys.iter().enumerate().find(|(at, key)| keys[..*at].contains(key));
+        let twice =
+            keys.iter().enumerate().find(|(at, key)| keys[..*at].iter().any(|other| other.point() == key.point()));
         match twice {
             Some((_, key)) => Err(CardError::KeyTwice { key: key.fingerprint() }),
             None => Ok(Self { person, keys }),

@@ -3,7 +3,8 @@
 use gapvault_core::bundle::{Case, Decision, Earlier, Purpose, Signer, Times, Unfit, decide};
 use gapvault_formats::FORMAT;
 use gapvault_formats::agefile::{Identity, Suite};
-use gapvault_formats::ids::{BundleId, CardFingerprint, LabelKey, MediumDigest, Nonce, PolicyDigest};
+use gapvault_formats::card::Card;
+use gapvault_formats::ids::{BundleId, LabelKey, MediumDigest, Nonce, PolicyDigest};
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::policy::{Approvals, Person, Policy, Revocation, Root, Site, Tent};
 use gapvault_formats::seal::{BundleFile, Predicate, Seal, Stanzas, StreamLayout, Subject, Volume};
@@ -29,14 +30,15 @@ fn label_key(site: &str) -> LabelKey {
 }
 
 fn site(name: &str, persons: &[&str]) -> Site {
-    Site {
-        name: name.parse().unwrap(),
-        persons: persons.iter().map(|name| person(name)).collect(),
-        card: CardFingerprint::of(name.as_bytes()),
+    let card = Card {
+        site: name.parse().unwrap(),
+        person: person(name),
+        key: key(name),
         recipient: Identity::generate().recipient(),
         label_key: label_key(name),
         recipient_pq: Identity::generate_for(Suite::PostQuantum).recipient(),
-    }
+    };
+    Site { persons: persons.iter().map(|name| person(name)).collect(), ..Site::of_card(&card) }
 }
 
 fn tent(name: &str, exporters: &[&str]) -> Tent {

@@ -27,6 +27,6 @@ pub fn revoked_exporter(vault: &Vault, bundle: &BundleId) -> Option<RevokedExpor
     if !policy.is_revoked(&imported.key, Some(bundle)) {
         return None;
     }
-    let reason = policy.revocations.iter().find(|r| r.key == imported.key).and_then(|r| r.reason.clone());
+    let reason = policy.revocations_of(&imported.key).find_map(|revocation| revocation.reason.clone());
     Some(RevokedExporter { person: imported.exporter.clone(), key: imported.key.fingerprint(), reason })
 }

@@ -282,7 +282,8 @@ fn person(before: Option<&Person>, after: Option<&Person>) -> Vec<PersonChange> 
 
 fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
     let Some(after) = after else { return vec![SiteChange::Removed] };
-    let Site { name: _, persons, card, recipient, label_key, recipient_pq } = after;
+    // Person and key of a card change only with its fingerprint.
+    let Site { name: _, persons, card, card_person: _, card_key: _, recipient, label_key, recipient_pq } = after;
     let mut changes = Vec::new();
     match before {
         None => changes.push(SiteChange::Added { card: *card }),

@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::content::Format;
-use crate::ids::KeyFingerprint;
+use crate::ids::{CardFingerprint, KeyFingerprint};
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::Touch;
 use crate::{FORMAT, limits};
@@ -162,8 +162,8 @@ pub enum Fault {
         /// Their name.
         name: String,
     },
-    /// One key stands for two persons, or twice for one.
-    #[error("persons {first} and {second} have one key, {key}")]
+    /// One private key stands for two persons.
+    #[error("persons {first} and {second} have one private key, that of key {key}")]
     TwoOfOneKey {
         /// Who has it first.
         first: PersonName,
@@ -172,8 +172,8 @@ pub enum Fault {
         /// The key.
         key: KeyFingerprint,
     },
-    /// One key stands twice for a person.
-    #[error("person {person} has key {key} twice")]
+    /// One private key stands twice for a person.
+    #[error("person {person} has one private key twice, that of key {key}")]
     KeyTwice {
         /// Who.
         person: PersonName,
@@ -195,6 +195,16 @@ pub enum Fault {
         first: SiteName,
         /// Which has it too.
         second: SiteName,
+    },
+    /// Keys under the fingerprint of another card than theirs: nobody compared them.
+    #[error("site {site}: its name, keys and recipients are those of card {actual}, not {expected}")]
+    OtherCard {
+        /// Which site.
+        site: SiteName,
+        /// The fingerprint of a card with them.
+        actual: Box<CardFingerprint>,
+        /// What the policy says.
+        expected: Box<CardFingerprint>,
     },
     /// Nobody can sign as this person.
     #[error("person {person} has no key")]

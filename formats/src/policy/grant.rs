@@ -55,6 +55,8 @@ impl Site {
             name: card.site.clone(),
             persons: vec![card.person.clone()],
             card: card.fingerprint(),
+            card_person: card.person.clone(),
+            card_key: card.key.clone(),
             recipient: card.recipient.clone(),
             recipient_pq: card.recipient_pq.clone(),
             label_key: card.label_key.clone(),

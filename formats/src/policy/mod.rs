@@ -21,6 +21,7 @@ pub use remarks::{Remark, Remarkable};
 pub use tent::{Approvals, ContentRules, Tent};
 
 use crate::agefile::{self, Recipient, Suite};
+use crate::card::Card;
 use crate::ids::{BundleId, CardFingerprint, LabelKey, PolicyDigest};
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{PublicKey, Touch};
@@ -98,8 +99,12 @@ pub struct Site {
     /// Who works there: of a tent's member site they are members, of its auditor site auditors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persons: Vec<PersonName>,
-    /// The card that the keys were taken from.
+    /// The card that the keys were taken from: its fingerprint, which people compared.
     pub card: CardFingerprint,
+    /// The person on that card.
+    pub card_person: PersonName,
+    /// The key on that card.
+    pub card_key: PublicKey,
     /// What is sealed for it in bundles of the suite `age-x25519`.
     #[serde(deserialize_with = "agefile::x25519")]
     pub recipient: Recipient,
@@ -112,6 +117,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// The card that its keys are from, as they say.
+    #[must_use]
+    pub fn as_card(&self) -> Card {
+        let Self { name, persons: _, card: _, card_person, card_key, recipient, label_key, recipient_pq } =
+            self.clone();
+        Card { site: name, person: card_person, key: card_key, recipient, label_key, recipient_pq }
+    }
+
     /// What is sealed for it in bundles of `suite`.
     #[must_use]
     pub fn recipient_for(&self, suite: Suite) -> &Recipient {
@@ -134,6 +147,14 @@ pub struct Revocation {
     /// Seals that its signatures still count for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<BundleId>,
+}
+
+impl Revocation {
+    /// Whether it takes `key` out of force: the key itself, or another form of it.
+    #[must_use]
+    pub fn revokes(&self, key: &PublicKey) -> bool {
+        self.key.point() == key.point()
+    }
 }
 
 impl Policy {
@@ -220,11 +241,16 @@ impl Policy {
         self.persons.iter().find(|p| p.keys.contains(key))
     }
 
+    /// Everything that takes `key` out of force.
+    pub fn revocations_of(&self, key: &PublicKey) -> impl Iterator<Item = &Revocation> {
+        self.revocations.iter().filter(move |revocation| revocation.revokes(key))
+    }
+
     /// Whether signatures of `key` count no more; those over `seal` may still.
     #[must_use]
     pub fn is_revoked(&self, key: &PublicKey, seal: Option<&BundleId>) -> bool {
         let excepted = |revocation: &Revocation| seal.is_some_and(|seal| revocation.except.contains(seal));
-        self.revocations.iter().any(|revocation| revocation.key == *key && !excepted(revocation))
+        self.revocations_of(key).any(|revocation| !excepted(revocation))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Named, Policy, Tent};
 use crate::content::Format;
 use crate::ids::KeyFingerprint;
 use crate::names::{PersonName, SiteName, TentName};
-use crate::sshsig::{PublicKey, Touch};
+use crate::sshsig::{KeyPoint, PublicKey, Touch};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;
@@ -177,11 +177,10 @@ impl Policy {
 
 fn remarkable(policy: &Policy) -> Vec<(Spot, Remarkable)> {
     let mut all = Vec::new();
-    let revoked: HashSet<_> = policy.revocations.iter().map(|revocation| revocation.key.fingerprint()).collect();
+    let revoked: HashSet<_> = policy.revocations.iter().map(|revocation| revocation.key.point()).collect();
     for (i, person) in policy.persons.iter().enumerate() {
-        for (j, key) in person.keys.iter().map(PublicKey::fingerprint).enumerate().filter(|(_, k)| revoked.contains(k))
-        {
-            let spot = Spot::top("person").item(i).field("keys").item(j);
+        for (j, key) in person.keys.iter().enumerate().filter(|(_, key)| revoked.contains(&key.point())) {
+            let (spot, key) = (Spot::top("person").item(i).field("keys").item(j), key.fingerprint());
             all.push((spot, Remarkable::RevokedKey { person: person.name.clone(), key }));
         }
     }
@@ -224,9 +223,9 @@ struct Able<'p> {
 }
 
 impl<'p> Able<'p> {
-    fn of(policy: &'p Policy, revoked: &HashSet<KeyFingerprint>) -> Self {
+    fn of(policy: &'p Policy, revoked: &HashSet<KeyPoint>) -> Self {
         let able = |touch: Touch| {
-            let counts = |key: &PublicKey| touch.can_be_met_by(key) && !revoked.contains(&key.fingerprint());
+            let counts = |key: &PublicKey| touch.can_be_met_by(key) && !revoked.contains(&key.point());
             policy.persons.iter().filter(|person| person.keys.iter().any(counts)).map(|person| &person.name).collect()
         };
         Self { any: able(Touch::Any), with_security_key: able(Touch::Presence) }

@@ -3,7 +3,7 @@
 use super::{Person, Policy};
 use crate::ids::{KeyFingerprint, PolicyDigest};
 use crate::names::PersonName;
-use crate::sshsig::{PublicKey, Shown, Touch};
+use crate::sshsig::{KeyPoint, PublicKey, Shown, Touch};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -233,7 +233,7 @@ pub fn tally(whose: Whose, policy: &Policy, signatures: &[Verified<'_>]) -> Tall
 /// The root persons of a policy, and what is revoked there.
 struct Roots<'p> {
     persons: BTreeMap<&'p PersonName, &'p Person>,
-    revoked: BTreeSet<KeyFingerprint>,
+    revoked: BTreeSet<KeyPoint>,
 }
 
 impl<'p> Roots<'p> {
@@ -242,22 +242,22 @@ impl<'p> Roots<'p> {
         let persons = policy.persons.iter().filter(|person| names.contains(&person.name));
         Self {
             persons: persons.map(|person| (&person.name, person)).collect(),
-            revoked: policy.revocations.iter().map(|revocation| revocation.key.fingerprint()).collect(),
+            revoked: policy.revocations.iter().map(|revocation| revocation.key.point()).collect(),
         }
     }
 
     /// The keys that count, each with its person.
     fn keys(&self) -> BTreeSet<(&'p PersonName, Option<KeyFingerprint>)> {
-        let keys = |person: &'p Person| person.keys.iter().map(PublicKey::fingerprint);
         let counting = self.persons.values().flat_map(|person| {
-            keys(person).filter(|key| !self.revoked.contains(key)).map(|key| (&person.name, Some(key)))
+            let keys = person.keys.iter().filter(|key| !self.revoked.contains(&key.point()));
+            keys.map(|key| (&person.name, Some(key.fingerprint())))
         });
         // A person all of whose keys are revoked is of the root nonetheless.
         counting.chain(self.persons.keys().map(|name| (*name, None))).collect()
     }
 
     fn can_sign(&self, name: &PersonName, touch: Touch) -> bool {
-        let fits = |key: &PublicKey| touch.can_be_met_by(key) && !self.revoked.contains(&key.fingerprint());
+        let fits = |key: &PublicKey| touch.can_be_met_by(key) && !self.revoked.contains(&key.point());
         self.persons.get(name).is_some_and(|person| person.keys.iter().any(fits))
     }
 
@@ -268,7 +268,7 @@ impl<'p> Roots<'p> {
         if !self.persons.contains_key(name) {
             return Err(Uncounted::NotRoot(name.clone()));
         }
-        if self.revoked.contains(&key.fingerprint()) {
+        if self.revoked.contains(&key.point()) {
             return Err(Uncounted::Revoked(name.clone()));
         }
         let touch = policy.root.signatures;

@@ -101,8 +101,9 @@ fn check_persons(policy: &Policy) -> Check {
         if person.keys.is_empty() {
             return Err((spot, Fault::NoKey { person: person.name.clone() }));
         }
-        for (j, key) in person.keys.iter().map(PublicKey::fingerprint).enumerate() {
-            match owners.insert(key, &person.name) {
+        // SPEC 10.2: the forms of one private key are one key.
+        for (j, (point, key)) in person.keys.iter().map(|key| (key.point(), key.fingerprint())).enumerate() {
+            match owners.insert(point, &person.name) {
                 None => {}
                 Some(first) if *first == person.name => {
                     return Err((spot.item(j), Fault::KeyTwice { person: person.name.clone(), key }));
@@ -134,6 +135,11 @@ fn check_sites(policy: &Policy, known: &Known<'_>) -> Check {
             let (first, second) = (first.clone(), site.name.clone());
             return Err((spot.field("label_key"), Fault::TwoOfOneLabelKey { first, second }));
         }
+        // SPEC 10.2: a signer compares the fingerprint alone, so it has to stand for everything else.
+        let (actual, expected) = (Box::new(site.as_card().fingerprint()), Box::new(site.card));
+        if actual != expected {
+            return Err((spot.field("card"), Fault::OtherCard { site: site.name.clone(), actual, expected }));
+        }
         known.check_persons(&List::Workers(site.name.clone()), &spot.field("persons"), &site.persons)?;
     }
     Ok(())
@@ -160,8 +166,8 @@ fn check_root(policy: &Policy, known: &Known<'_>) -> Check {
     check_count(List::Root, &spot.field("threshold"), root.threshold, root.persons.len())?;
     // SPEC 10.2: a policy that can never be changed again is refused.
     check_touch(known, List::Root, &spot.field("signatures"), &root.persons, root.signatures, root.threshold)?;
-    let revoked: HashSet<_> = policy.revocations.iter().map(|revocation| revocation.key.fingerprint()).collect();
-    let actual = known.able(&root.persons, root.signatures, |key| !revoked.contains(&key.fingerprint()));
+    let revoked: HashSet<_> = policy.revocations.iter().map(|revocation| revocation.key.point()).collect();
+    let actual = known.able(&root.persons, root.signatures, |key| !revoked.contains(&key.point()));
     if actual < root.threshold as usize {
         return Err((spot.field("threshold"), Fault::RootRevoked { expected: root.threshold, actual }));
     }

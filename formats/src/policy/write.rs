@@ -121,13 +121,15 @@ impl Out {
     }
 
     fn site(&mut self, site: &Site, is_first: bool) {
-        let Site { name, persons, card, recipient, label_key, recipient_pq } = site;
+        let Site { name, persons, card, card_person, card_key, recipient, label_key, recipient_pq } = site;
         self.head(ABOUT_SITES, "[[site]]", is_first);
         self.text("name", name);
         if !persons.is_empty() {
             self.list("persons", persons);
         }
         self.text("card", card);
+        self.text("card_person", card_person);
+        self.text("card_key", card_key);
         self.text("label_key", label_key.expose_hex().as_str());
         self.text("recipient", recipient);
         // The last, because it is long.

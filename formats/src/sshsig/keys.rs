@@ -41,6 +41,16 @@ impl Kind {
     }
 }
 
+/// The point that a public key is, less its sign: a coordinate that tells which private keys fit.
+///
+/// One private key makes a plain key and security keys of any application, and whoever has it has the one of the negated
+/// point too. They count as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyPoint {
+    is_p256: bool,
+    coordinate: [u8; 32],
+}
+
 /// An OpenSSH public key of a type that gapvault accepts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
@@ -89,6 +99,14 @@ impl PublicKey {
         KeyFingerprint::of(&self.wire)
     }
 
+    /// What it has in common with every other key of one private key.
+    #[must_use]
+    pub fn point(&self) -> KeyPoint {
+        let is_p256 = self.kind.is_p256();
+        let coordinate = coordinate(&self.wire).unwrap_or_else(|| unreachable!("the wire encoding was judged"));
+        KeyPoint { is_p256, coordinate }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
@@ -112,6 +130,19 @@ fn judge(wire: &[u8]) -> Option<Kind> {
     };
     let is_good = is_good && (!kind.is_security_key() || is_application(fields.string()?));
     (is_good && fields.is_empty()).then_some(kind)
+}
+
+/// The x of a P-256 point; the y of one of Ed25519, whose top bit is the sign of x.
+fn coordinate(wire: &[u8]) -> Option<[u8; 32]> {
+    let mut fields = Fields(wire);
+    match (fields.text()?, fields.string()?) {
+        (_, b"nistp256") => fields.string()?.get(1..33)?.try_into().ok(),
+        (_, y) => {
+            let mut y: [u8; 32] = y.try_into().ok()?;
+            y[31] &= 0x7f;
+            Some(y)
+        }
+    }
 }
 
 fn is_on_curve(point: &[u8]) -> bool {

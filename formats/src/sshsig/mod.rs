@@ -13,7 +13,7 @@ mod signature;
 mod touch;
 mod wire;
 
-pub use keys::PublicKey;
+pub use keys::{KeyPoint, PublicKey};
 pub use namespace::Namespace;
 pub use private::SigningKey;
 pub use signature::Signature;

@@ -158,7 +158,7 @@ fn a_draft_that_breaks_a_rule_is_refused_in_its_own_text() {
     let mut draft = Draft::open(&commented()).unwrap();
     draft.grant(&tent("aurora"), &Role::Auditor(site("cluster"))).unwrap();
     let refused = draft.finish(8, BEFORE, time(), false).unwrap_err().to_string();
-    assert!(refused.ends_with("line 66, column 22: tent aurora: cluster is both member and auditor"), "{refused}");
+    assert!(refused.ends_with("line 72, column 22: tent aurora: cluster is both member and auditor"), "{refused}");
 }
 
 #[test]
@@ -225,7 +225,8 @@ fn other_spellings_of_a_policy_are_edited_too() {
         let (name, persons, label_key) = (&s.name, names(&s.persons), s.label_key.expose_hex());
         let (card, recipient, recipient_pq) = (&s.card, &s.recipient, &s.recipient_pq);
         let keys = format!("label_key='{}',recipient='{recipient}',recipient_pq='{recipient_pq}'", *label_key);
-        format!("{{name='{name}',persons={persons},card='{card}',{keys}}}")
+        let card = format!("card='{card}',card_person='{}',card_key='{}'", s.card_person, s.card_key);
+        format!("{{name='{name}',persons={persons},{card},{keys}}}")
     });
     let text = format!(
         "format=1\nepoch=7\nprevious='{BEFORE}'\nroot.threshold=1\nroot.persons=['ana']\nperson=[{}]\nsite=[{}]\n\

@@ -3,6 +3,9 @@
 mod diff;
 mod edit;
 mod edit_lists;
+#[path = "../shared/forms.rs"]
+mod forms;
+mod one_key;
 mod remarks;
 mod root;
 mod samples;

@@ -25,11 +25,11 @@ fn each_stands_at_its_place() {
     for (text, expected) in [
         (
             altered("k = 1, of", "k = 2, of").replace("exporters = [\"ana\"]", "exporters = [\"ana\", \"ben\"]"),
-            vec!["line 67, column 21: tent aurora: bundles of ben take 2 approvals, but only 1 can approve them"],
+            vec!["line 73, column 21: tent aurora: bundles of ben take 2 approvals, but only 1 can approve them"],
         ),
         (
             altered("exporters = [\"ana\"]", "exporters = []"),
-            vec!["line 67, column 13: tent aurora: nobody may export, so nothing goes out or comes in"],
+            vec!["line 73, column 13: tent aurora: nobody may export, so nothing goes out or comes in"],
         ),
         (
             altered("members = [\"lab\", \"cluster\"]", "members = [\"cluster\"]"),
@@ -47,12 +47,12 @@ fn each_stands_at_its_place() {
             altered("# --- compartments", &ben).replace("k = 1, of", "k = 2, of"),
             vec![
                 &*format!("line 28, column 9: person ben: key {} is revoked and still listed", key(1, 0).fingerprint()),
-                "line 69, column 14: tent aurora: bundles of ana take 2 approvals, but only 1 can approve them",
+                "line 75, column 14: tent aurora: bundles of ana take 2 approvals, but only 1 can approve them",
             ],
         ),
         (
             altered("file_bytes = 10_737_418_240", "file_bytes = 9\nbundle_bytes = 8"),
-            vec!["line 73, column 14: tent aurora: a file may have 9 bytes, but all files of a bundle only 8"],
+            vec!["line 79, column 14: tent aurora: a file may have 9 bytes, but all files of a bundle only 8"],
         ),
         (
             altered("threshold = 2 ", "threshold = 3 "),
@@ -64,7 +64,7 @@ fn each_stands_at_its_place() {
         (
             altered("\"json\"]", "\"torch\"]"),
             vec![
-                "line 71, column 27: tent aurora: torch is allowed, but files of it carry pickles, which are not taken \
+                "line 77, column 27: tent aurora: torch is allowed, but files of it carry pickles, which are not taken \
                  without `pickle = true`",
             ],
         ),
@@ -72,14 +72,14 @@ fn each_stands_at_its_place() {
         (
             altered("\"json\"]", "\"json\"]\npickle = true"),
             vec![
-                "line 71, column 11: tent aurora: `pickle` is true, but neither pickle nor torch is among the formats \
+                "line 77, column 11: tent aurora: `pickle` is true, but neither pickle nor torch is among the formats \
                  allowed",
             ],
         ),
         (altered("valid_days = 30", "valid_days = 3650"), vec![]),
         (
             altered("valid_days = 30", "valid_days = 3651"),
-            vec!["line 69, column 14: tent aurora: bundles may be valid for 3651 days, which is over ten years"],
+            vec!["line 75, column 14: tent aurora: bundles may be valid for 3651 days, which is over ten years"],
         ),
     ] {
         assert_eq!(remarks(&text), expected, "{text}");
@@ -93,7 +93,7 @@ fn a_tent_for_nobody_and_an_exporter_without_a_key_are_remarked_on() {
         .replace("auditors = [\"audit\"]", "auditors = []")
         .replace(approvals, "");
     let all = remarks(&text);
-    let line = "line 65, column 11: tent aurora: it has neither member nor auditor, so bundles are for nobody";
+    let line = "line 71, column 11: tent aurora: it has neither member nor auditor, so bundles are for nobody";
     assert!(all.iter().any(|remark| remark == line), "{all:?}");
     let revoke = |number| format!("[[revocation]]\nkey = \"{}\"\n", key(0, number));
     let text = altered("# --- compartments", &format!("{}{}# --- compartments", revoke(0), revoke(1)));

@@ -66,8 +66,10 @@ pub(crate) fn commented() -> String {
     let site = |name: &str, who| {
         let card = card(name, who);
         format!(
-            "card = \"{}\"\nlabel_key = \"{}\"\nrecipient = \"{}\"\nrecipient_pq = \"{}\"\n",
+            "card = \"{}\"\ncard_person = \"{}\"\ncard_key = \"{}\"\nlabel_key = \"{}\"\nrecipient = \"{}\"\nrecipient_pq = \"{}\"\n",
             card.fingerprint(),
+            card.person,
+            card.key,
             *card.label_key.expose_hex(),
             card.recipient,
             card.recipient_pq

@@ -35,12 +35,15 @@ keys = [
 name = "lab"
 persons = ["ana"]
 card = "{}"
+card_person = "ana"
+card_key = "{}"
 label_key = "{}"
 recipient = "{}"
 recipient_pq = "{}"
 "#,
             own.key,
             own.fingerprint(),
+            own.key,
             *own.label_key.expose_hex(),
             own.recipient,
             own.recipient_pq
@@ -80,10 +83,10 @@ fn a_refusal_names_line_and_column_in_characters() {
     let refused = |bytes: &[u8]| Policy::parse(bytes).unwrap_err();
     let at = |text: &str| refused(text.as_bytes()).place().map(|Place { line, column }| (line, column));
     let text = commented();
-    assert_eq!(at(&text.replace("\"cluster\"]\n", "\"nowhere\"]\n")), Some((65, 19)));
-    assert_eq!(at(&text.replace('\n', "\r\n").replace("\"cluster\"]\r", "\"nowhere\"]\r")), Some((65, 19)));
+    assert_eq!(at(&text.replace("\"cluster\"]\n", "\"nowhere\"]\n")), Some((71, 19)));
+    assert_eq!(at(&text.replace('\n', "\r\n").replace("\"cluster\"]\r", "\"nowhere\"]\r")), Some((71, 19)));
     assert_eq!(at(&text.replace("\"Lab\"\n", "\"Läb\" nonsense\n")), Some((18, 22)));
-    assert_eq!(at(&text.replace("valid_days = 30", "valid_days = 0")), Some((69, 14)));
+    assert_eq!(at(&text.replace("valid_days = 30", "valid_days = 0")), Some((75, 14)));
     assert_eq!(at("format = 1"), Some((1, 1)));
     assert_eq!(refused("a = \"ä\"\nb = ".as_bytes()).place(), Some(Place { line: 2, column: 5 }));
     assert_eq!(refused(b"# \xc3\xa4\n# \xc3\xa4\xff"), PolicyError::NotText { place: Place { line: 2, column: 4 } });

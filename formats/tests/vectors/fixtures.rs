@@ -25,6 +25,9 @@ pub(crate) const SK_ED25519: &str = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1l
 pub(crate) const CLUSTER: &str = "age1h8wfyjcy9dspjlzlvejels907k7j5np07ss872ew00ggp0kfvg2stnjg07";
 pub(crate) const AUDITOR: &str = "age145pcqpjlcxnp3j8rjshqd754v6tkdrcg3q3vff7m04axh3j7qvfsh86hnp";
 
+/// The age recipient of a site that no card is of.
+pub(crate) const STRANGER: &str = "age1n0qz2v9s4uhfxru07lyxk2mh5pg43j28pa9yt5vqd8rvs8wjsy5q4tlun8";
+
 /// The hybrid identities of the two sites.
 const CLUSTER_PQ: &str = include_str!("../../vectors/keys/test-only-cluster-pq.key");
 const AUDITOR_PQ: &str = include_str!("../../vectors/keys/test-only-auditor-pq.key");

@@ -6,6 +6,8 @@
 
 mod authenticator;
 mod fixtures;
+#[path = "../shared/forms.rs"]
+mod forms;
 mod generate;
 mod kinds;
 mod store;

@@ -4,7 +4,7 @@ use crate::error::{FsError, explain};
 use crate::fs::{create_folder, write_replacing};
 use gapvault_formats::names::PersonName;
 use gapvault_formats::policy::Policy;
-use gapvault_formats::sshsig::Namespace;
+use gapvault_formats::sshsig::{Namespace, PublicKey};
 use std::path::{Path, PathBuf};
 
 /// Why the files are not written.
@@ -73,5 +73,13 @@ fn allowed_signers(policy: &Policy) -> String {
 }
 
 fn revoked_keys(policy: &Policy) -> String {
-    policy.revocations.iter().map(|revocation| format!("{}\n", revocation.key)).collect()
+    let revoked = policy.revocations.iter().map(|revocation| &revocation.key);
+    // OpenSSH takes another form of a revoked key for another key.
+    let forms = policy.persons.iter().flat_map(|person| &person.keys);
+    let forms = forms.filter(|key| policy.is_revoked(key, None) && !is_listed(policy, key));
+    revoked.chain(forms).map(|key| format!("{key}\n")).collect()
+}
+
+fn is_listed(policy: &Policy, key: &PublicKey) -> bool {
+    policy.revocations.iter().any(|revocation| revocation.key == *key)
 }

@@ -187,6 +187,8 @@ impl Draft {
         let site = tables.find("site", card.site.as_str());
         let site = site.ok_or_else(|| EditError::NoSite { site: card.site.clone() })?;
         let mut changed = tables::set(site, "card", card.fingerprint().to_string());
+        changed |= tables::set(site, "card_person", card.person.as_str());
+        changed |= tables::set(site, "card_key", card.key.to_string());
         changed |= tables::set(site, "label_key", card.label_key.expose_hex().as_str());
         changed |= tables::set(site, "recipient", card.recipient.to_string());
         changed |= tables::set(site, "recipient_pq", card.recipient_pq.to_string());

@@ -1,7 +1,11 @@
 //! Vectors of policies: SPEC 10.
 
+use super::card::card;
 use super::{Kind, altered};
 use crate::fixtures;
+use crate::forms::as_security_key;
+use gapvault_formats::card::Card;
+use gapvault_formats::ids::LabelKey;
 
 /// As the policy by hand has it.
 const ORGANISATION: &str = "organisation = \"Lab\"";
@@ -36,9 +40,7 @@ pub(super) fn vectors() -> Kind {
 /// A policy by hand, as its root may write it.
 fn text() -> String {
     let (p256, ed25519) = (fixtures::public(fixtures::P256), fixtures::public(fixtures::ED25519));
-    let [lab, cluster, auditor] = ["66", "33", "44"].map(|byte| byte.repeat(32));
-    let [cluster_pq, auditor_pq] = fixtures::recipients_pq();
-    let lab_pq = fixtures::bundle_identity_pq().recipient();
+    let [lab, cluster, audit] = sites();
     format!(
         r#"format = 1
 epoch = 3
@@ -60,40 +62,61 @@ keys = ["{ed25519}"]
 [[site]]
 name = "lab"
 persons = ["lab-exporter"]
-card = "{lab}"
-recipient = "{}"
-label_key = "{lab}"
-recipient_pq = "{lab_pq}"
-
+{lab}
 [[site]]
 name = "cluster"
 persons = ["cluster-operator"]
-card = "{cluster}"
-recipient = "{}"
-label_key = "{cluster}"
-recipient_pq = "{cluster_pq}"
-
+{cluster}
 [[site]]
 name = "audit"
-card = "{auditor}"
-recipient = "{}"
-label_key = "{auditor}"
-recipient_pq = "{auditor_pq}"
-
+{audit}
 [[tent]]
 name = "aurora"
 members = ["cluster"]
 auditors = ["audit"]
 exporters = ["lab-exporter"]
-"#,
-        fixtures::bundle_identity().recipient(),
-        fixtures::CLUSTER,
-        fixtures::AUDITOR
+"#
     )
+}
+
+/// The cards of the three sites. That of the auditor has a key that no person of the policy has.
+fn cards() -> [Card; 3] {
+    let [_, auditor_pq] = fixtures::recipients_pq();
+    let lab = Card {
+        site: "lab".parse().unwrap(),
+        person: "lab-exporter".parse().unwrap(),
+        key: fixtures::public(fixtures::ED25519).parse().unwrap(),
+        recipient: fixtures::bundle_identity().recipient(),
+        label_key: LabelKey::from_bytes([0x66; 32]),
+        recipient_pq: fixtures::bundle_identity_pq().recipient(),
+    };
+    let audit = Card {
+        site: "audit".parse().unwrap(),
+        person: "auditor".parse().unwrap(),
+        key: fixtures::SK_ED25519.parse().unwrap(),
+        recipient: fixtures::recipient(fixtures::AUDITOR),
+        label_key: fixtures::auditor_label_key(),
+        recipient_pq: fixtures::recipient(&auditor_pq),
+    };
+    [lab, card(), audit]
+}
+
+/// What stands behind the names and persons of the three sites.
+fn sites() -> [String; 3] {
+    cards().map(|card| {
+        let (fingerprint, label_key) = (card.fingerprint(), card.label_key.expose_hex());
+        let Card { person, key, recipient, recipient_pq, .. } = &card;
+        format!(
+            "card = \"{fingerprint}\"\ncard_person = \"{person}\"\ncard_key = \"{key}\"\nrecipient = \"{recipient}\"\n\
+             label_key = \"{}\"\nrecipient_pq = \"{recipient_pq}\"\n",
+            *label_key
+        )
+    })
 }
 
 fn forms(kind: &mut Kind, good: &str) {
     let [_, auditor_pq] = fixtures::recipients_pq();
+    let card_line = format!("card = \"{}\"", card().fingerprint());
     kind.invalid("empty", "");
     kind.invalid("not_toml", "[");
     kind.invalid("not_utf8", b"# \xff\n");
@@ -110,8 +133,8 @@ fn forms(kind: &mut Kind, good: &str) {
             ("root_missing", "[root]\nthreshold = 1\npersons = [\"cluster-operator\"]\n\n", ""),
             ("exporters_missing", "exporters = [\"lab-exporter\"]\n", ""),
             ("tent_name_in_upper_case", "\"aurora\"", "\"Aurora\""),
-            ("key_of_another_type", "\"ssh-ed25519 ", "\"ssh-rsa "),
-            ("card_too_short", "card = \"33", "card = \""),
+            ("key_of_another_type", "keys = [\"ssh-ed25519 ", "keys = [\"ssh-rsa "),
+            ("card_too_short", &card_line, "card = \"33\""),
             ("recipient_that_is_none", fixtures::AUDITOR, "auditor"),
             ("recipient_of_the_other_suite", fixtures::AUDITOR, &auditor_pq),
             ("recipient_pq_missing", &format!("recipient_pq = \"{auditor_pq}\"\n"), ""),
@@ -128,7 +151,10 @@ fn shapes(kind: &mut Kind, good: &str) {
     let (digest, [pq, _]) = ("33".repeat(32), fixtures::recipients_pq());
     let people =
         format!("[\"cluster-operator\", \"Cluster\", [\"{p256}\"]], [\"lab-exporter\", \"Lab\", [\"{ed25519}\"]]");
-    let site = format!("[\"cluster\", [], \"{digest}\", \"{}\", \"{digest}\", \"{pq}\"]", fixtures::CLUSTER);
+    let site = format!(
+        "[\"cluster\", [], \"{digest}\", \"cluster-operator\", \"{p256}\", \"{}\", \"{digest}\", \"{pq}\"]",
+        fixtures::CLUSTER
+    );
     let tent = "[\"aurora\", [\"cluster\"], [\"audit\"], [\"lab-exporter\"]]";
     let with = |text: &str, field: &str| altered(text, "epoch = 3\n", &format!("epoch = 3\n{field}\n"));
     let (before, sites) = good.split_once("[[site]]").unwrap();
@@ -152,8 +178,10 @@ fn shapes(kind: &mut Kind, good: &str) {
 
 /// Rules of the whole policy.
 fn rules(kind: &mut Kind, good: &str) {
-    let keys = |text| format!("\"{}\"", fixtures::public(text));
+    let keys = |text| format!("keys = [\"{}\"", fixtures::public(text));
     let (p256, ed25519) = (keys(fixtures::P256), keys(fixtures::ED25519));
+    let quoted = |key: &str| format!("\"{key}\"");
+    let public = fixtures::public;
     let label_key = |digit: char| format!("label_key = \"{}\"", digit.to_string().repeat(64));
     let [cluster_pq, auditor_pq] = fixtures::recipients_pq();
     let root = "persons = [\"cluster-operator\"]\n\n[[person]]";
@@ -181,8 +209,22 @@ fn rules(kind: &mut Kind, good: &str) {
             ("two_sites_of_one_post_quantum_recipient", &auditor_pq, &cluster_pq),
             ("two_sites_of_one_label_key", &label_key('4'), &label_key('3')),
             ("two_persons_of_one_key", &ed25519, &p256),
-            ("key_twice_at_one_person", &ed25519, &format!("{ed25519}, {ed25519}")),
-            ("person_without_a_key", &ed25519, ""),
+            ("key_twice_at_one_person", &ed25519, &format!("{ed25519}, {}", quoted(&public(fixtures::ED25519)))),
+            (
+                "key_once_more_as_a_security_key",
+                &ed25519,
+                &format!("{ed25519}, {}", quoted(&as_security_key(&public(fixtures::ED25519)))),
+            ),
+            (
+                "two_persons_of_one_key_in_two_forms",
+                &ed25519,
+                &format!("keys = [{}", quoted(&as_security_key(&public(fixtures::P256)))),
+            ),
+            ("person_without_a_key", &ed25519, "keys = ["),
+            ("card_of_another_recipient", fixtures::AUDITOR, fixtures::STRANGER),
+            ("card_of_another_person", "card_person = \"auditor\"", "card_person = \"author\""),
+            ("card_of_another_key", fixtures::SK_ED25519, fixtures::SK_P256),
+            ("card_of_another_site", "name = \"lab\"", "name = \"laboratory\""),
             ("organisation_empty", ORGANISATION, &organisation("")),
             ("organisation_too_long", ORGANISATION, &organisation(&"x".repeat(65))),
             ("organisation_with_a_line_feed", ORGANISATION, &organisation("two\\nlines")),

@@ -119,7 +119,7 @@ pub fn known_signer(policy: &Policy, bundle: &BundleId, signers: &[Signer]) -> C
 }
 
 fn revoked(policy: &Policy, key: &PublicKey) -> JudgeError {
-    let reason = policy.revocations.iter().find(|r| r.key == *key).and_then(|r| r.reason.clone());
+    let reason = policy.revocations_of(key).find_map(|revocation| revocation.reason.clone());
     let person = policy.person_of(key).map(|person| person.name.clone());
     JudgeError::Revoked { key: key.fingerprint(), person, reason }
 }
@@ -163,7 +163,7 @@ fn exporter<'c>(case: &Case<'c>, checks: &mut Vec<Check>) -> Option<(&'c Person,
     let verdict = match person {
         _ if case.policy.is_revoked(key, Some(&case.bundle)) => Err(revoked(case.policy, key)),
         Some(person) if case.policy.is_revoked(key, None) => {
-            let excepted = case.policy.revocations.iter().filter(|r| r.key == *key).map(|r| r.except.len()).max();
+            let excepted = case.policy.revocations_of(key).map(|revocation| revocation.except.len()).max();
             let others = match excepted.unwrap_or(0) {
                 0 | 1 => String::new(),
                 2 => " and 1 other".to_owned(),
