@@ -6,6 +6,7 @@
 //! keys with other bytes.
 
 mod armour;
+mod digests;
 mod keys;
 mod namespace;
 mod private;
@@ -13,6 +14,7 @@ mod signature;
 mod touch;
 mod wire;
 
+pub use digests::Digests;
 pub use keys::{KeyPoint, PublicKey};
 pub use namespace::Namespace;
 pub use private::SigningKey;

@@ -2,9 +2,10 @@
 
 use super::keys::Kind;
 use super::wire::Fields;
-use super::{Namespace, PublicKey, Shown, SshError, armour};
+use super::{Digests, Namespace, PublicKey, Shown, SshError, armour};
 use crate::names;
-use ssh_key::{Algorithm, EcdsaCurve, HashAlg, SshSig};
+use ed25519_dalek::Verifier;
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg};
 
 const VERSION: u32 = 1;
 /// The flags of a security key that say that it signed more than it is asked for here: attested data, extensions.
@@ -66,6 +67,11 @@ impl Signature {
 
     /// Whether `key` made this over `message` for `namespace`. A security key must have been touched for it.
     pub fn verify(&self, key: &PublicKey, namespace: Namespace, message: &[u8]) -> Result<(), SshError> {
+        self.verify_digests(key, namespace, &Digests::of(message))
+    }
+
+    /// The same over a message of which only the digests are at hand.
+    pub fn verify_digests(&self, key: &PublicKey, namespace: Namespace, message: &Digests) -> Result<(), SshError> {
         if self.namespace != namespace.as_str() {
             let actual = names::shorten(&self.namespace);
             return Err(SshError::Namespace { actual, expected: namespace });
@@ -77,10 +83,8 @@ impl Signature {
         if key.is_security_key() && !self.shown().presence {
             return Err(SshError::NoPresence);
         }
-        let key = key.to_crate()?;
-        SshSig::new(key.key_data().clone(), namespace.as_str(), self.hash, self.made.clone())
-            .and_then(|signature| key.verify(namespace.as_str(), message, &signature))
-            .map_err(|_| SshError::Invalid)
+        let signed = message.signed_data(namespace, self.hash);
+        key.to_crate()?.key_data().verify(&signed, &self.made).map_err(|_| SshError::Invalid)
     }
 }
 

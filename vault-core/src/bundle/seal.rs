@@ -6,7 +6,7 @@ use crate::fs::Folder;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
 use gapvault_formats::limits;
 use gapvault_formats::seal::{SEAL_NAME, Seal, SealError};
-use gapvault_formats::sshsig::{Namespace, PublicKey, Shown, Signature, SshError};
+use gapvault_formats::sshsig::{Digests, Namespace, PublicKey, Shown, Signature, SshError};
 use std::collections::BTreeMap;
 
 /// A signature beside a seal that fits its bytes.
@@ -34,6 +34,7 @@ pub struct Unfit {
 pub struct SealedBundle {
     pub(crate) bytes: Vec<u8>,
     pub(crate) id: BundleId,
+    digests: Digests,
     pub(crate) signers: Vec<Signer>,
     /// The signature files, by name.
     pub(crate) signatures: BTreeMap<String, Vec<u8>>,
@@ -81,11 +82,14 @@ crate::error::explain!(SealReadError, pass: [Bundle], {
 /// Reads the seal's bytes and its signatures, and verifies each of them over those bytes.
 pub(crate) fn read(folder: &Folder) -> Result<SealedBundle, SealReadError> {
     let bytes = read_small(folder, SEAL_NAME, limits::SEAL_BYTES)?;
+    // SPEC 4.1: the bundle id is the SHA-256.
+    let digests = Digests::of(&bytes);
+    let id = BundleId::from_bytes(digests.sha256());
     let (signers, signatures) = (Vec::new(), BTreeMap::new());
-    let mut sealed = SealedBundle { id: BundleId::of(&bytes), bytes, signers, signatures, unfit: Vec::new() };
+    let mut sealed = SealedBundle { id, bytes, digests, signers, signatures, unfit: Vec::new() };
     for (name, of) in signature_names(folder)? {
         let armoured = read_small(folder, &name, limits::SIGNATURE_BYTES)?;
-        let signer = verify(&armoured, of, &sealed.bytes);
+        let signer = verify(&armoured, of, &sealed.digests);
         let signer = signer.map_err(|fault| SealReadError::Signature { file: name.clone(), fault })?;
         sealed.add(name, armoured, signer)?;
     }
@@ -137,13 +141,13 @@ pub(crate) fn signature_files(folder: &Folder) -> Result<Vec<String>, SealReadEr
     Ok(names.filter(|(_, named)| named.key.is_some()).map(|(name, _)| name).collect())
 }
 
-fn verify(armoured: &[u8], named: Named, seal: &[u8]) -> Result<Signer, SshError> {
+fn verify(armoured: &[u8], named: Named, seal: &Digests) -> Result<Signer, SshError> {
     let signature = Signature::parse(armoured)?;
     let (key, namespace) = (signature.key(), named.namespace);
     if named.key != Some(key.fingerprint()) {
         return Err(SshError::OtherKey);
     }
-    signature.verify(key, namespace, seal)?;
+    signature.verify_digests(key, namespace, seal)?;
     Ok(Signer { key: key.clone(), namespace, shown: signature.shown() })
 }
 
@@ -184,7 +188,7 @@ impl SealedBundle {
             }
             let read = copy.read(&name, limits::SIGNATURE_BYTES);
             let armoured = read.ok().flatten().unwrap_or_default();
-            match verify(&armoured, of, &self.bytes) {
+            match verify(&armoured, of, &self.digests) {
                 Ok(signer) => self.add(name, armoured, signer)?,
                 Err(_) if self.unfit.len() == limits::SIGNATURES => {}
                 Err(fault) => self.unfit.push(Unfit { file: name, fault }),
