@@ -1,7 +1,8 @@
 //! Killed at many points, a command leaves nothing half-made to be seen, and run again it comes to the right end.
 
 use crate::support::kill::{at_many_points, copy_tree, leftovers};
-use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, write_sample};
+use crate::support::{Gap, Run, Site, assert_same_tree, gapvault, noise, run, snapshot, write_sample};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Rooms of their own for each run, numbered.
@@ -141,14 +142,30 @@ fn a_killed_checkout_shows_nothing_and_the_next_one_clears_up() {
         if whole {
             assert_same_tree(&source, &out);
         }
+        for left in names(&room).iter().filter(|name| is_half(name)) {
+            let left = room.join(left);
+            let is_closed = mode(&left) == 0o700;
+            let (left, whole) = (snapshot(&left), snapshot(&source));
+            assert!(left.is_empty() || left == whole || is_closed, "{point}: anybody may look into it");
+        }
         run(&mut command(&room)).expect(if whole { 2 } else { 0 });
         assert_same_tree(&source, &out);
+        assert_eq!(mode(&out), mode(&room), "{point}: both as the umask leaves them");
         let names = names(&room);
         assert_eq!(names, [".other.gapvault-00000000", ".out.gapvault-notes", "out"], "{point}");
         std::fs::remove_dir_all(room).unwrap();
     });
     // However often it was killed, the log opens and follows.
     gap.cluster.run(["log"]).expect(0);
+}
+
+/// Whether a folder is what a killed checkout to `out` left.
+fn is_half(name: &str) -> bool {
+    name.strip_prefix(".out.gapvault-").is_some_and(|digits| digits.len() == 8)
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]

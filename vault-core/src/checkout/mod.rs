@@ -20,6 +20,8 @@ use gapvault_formats::ids::{BundleId, ChunkId, FileDigest};
 use gapvault_formats::names::{ArtifactRef, SiteName, TentName};
 use gapvault_formats::relpath::RelPath;
 use gapvault_formats::seal::BundleFile;
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Characters of the destination's name in that of its sibling: with all of it that could become too long.
@@ -209,8 +211,12 @@ pub fn checkout(
     let chunks = &opened.contents.chunks;
     let written = check_room(parent, found.moved.bytes)
         .map_err(CheckoutError::from)
-        .and_then(|()| restore::restore(staging.path(), (&found.entries, tent), chunks, &source, options, observer))
-        .and_then(|()| place(staging.path(), destination, parent));
+        .and_then(|()| Ok(Closed::new(staging.path())?))
+        .and_then(|closed| {
+            restore::restore(staging.path(), (&found.entries, tent), chunks, &source, options, observer)?;
+            closed.open()?;
+            place(staging.path(), destination, parent)
+        });
     if let Err(error) = written {
         // What matters is the first error. A folder that can't be removed now is removed by the next checkout.
         let _ = staging.discard();
@@ -219,6 +225,28 @@ pub fn checkout(
     let (files, bytes) = (found.moved.files, found.moved.bytes);
     vault.record(custody::Event::CheckedOut { bundle: id, artifact: artifact.clone() })?;
     Ok(CheckedOut { bundle: id, files, bytes })
+}
+
+/// A folder that only its owner may enter: until it is verified, nobody else reads what is in it.
+struct Closed<'a> {
+    path: &'a Path,
+    /// `None` where a driver knows no permissions.
+    before: Option<Permissions>,
+}
+
+impl<'a> Closed<'a> {
+    fn new(path: &'a Path) -> Result<Self, FsError> {
+        let metadata = std::fs::metadata(path).map_err(FsError::at("can't look at", path))?;
+        let closed = set_permissions(path, Permissions::from_mode(0o700));
+        Ok(Self { path, before: closed.is_ok().then(|| metadata.permissions()) })
+    }
+
+    /// Gives it the permissions that it had, which are those that the umask leaves of all.
+    fn open(self) -> Result<(), FsError> {
+        let Some(before) = self.before else { return Ok(()) };
+        set_permissions(self.path, before).map_err(FsError::at("can't open", self.path))?;
+        sync_folder(self.path)
+    }
 }
 
 fn place(staging: &Path, destination: &Path, parent: &Path) -> Result<(), CheckoutError> {
