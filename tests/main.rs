@@ -7,6 +7,7 @@ mod again;
 mod approvals_brought;
 mod approvals_told;
 mod approving;
+mod approving_killed;
 mod changing;
 mod cli;
 mod content;

@@ -71,7 +71,7 @@ fn count_calls(command: &Command, threads: Threads) -> Vec<(&'static str, usize)
     let calls = CALLS.map(|call| format!("?{call}")).join(",");
     let mut traced = strace(threads);
     traced.arg("-o").arg(trace.path()).args(["-e", &format!("trace={calls}")]);
-    assert!(quiet(traced.arg(command.get_program()).args(command.get_args())).status().unwrap().success());
+    assert!(quiet(run_by(&mut traced, command)).status().unwrap().success());
     let trace = std::fs::read_to_string(trace.path()).unwrap();
     let count = |call: &str| {
         let mut by_thread = BTreeMap::<&str, usize>::new();
@@ -99,7 +99,7 @@ fn inject(command: &Command, threads: Threads, call: &str, signal: &str, n: usiz
     let mut traced = strace(threads);
     traced.args(["-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
     traced.arg(format!("inject={call}:signal={signal}:when={n}"));
-    quiet(traced.arg(command.get_program()).args(command.get_args()));
+    quiet(run_by(&mut traced, command));
     traced
 }
 
@@ -112,8 +112,16 @@ pub fn lied_to(command: &Command, call: &str, answer: u64, n: usize) -> Option<C
     let mut traced = strace(Threads::All);
     traced.args(["-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
     traced.arg(format!("inject={call}:retval={answer}:when={n}"));
-    traced.arg(command.get_program()).args(command.get_args());
+    run_by(&mut traced, command);
     Some(traced)
+}
+
+/// Lets strace run `command`, in the same folder.
+fn run_by<'s>(strace: &'s mut Command, command: &Command) -> &'s mut Command {
+    if let Some(folder) = command.get_current_dir() {
+        strace.current_dir(folder);
+    }
+    strace.arg(command.get_program()).args(command.get_args())
 }
 
 fn strace(threads: Threads) -> Command {
