@@ -58,6 +58,27 @@ fn two_people_one_export() {
     gap.checkout("model:v1", "out").expect(0);
 }
 
+#[test]
+fn an_approver_sees_what_the_exporter_says_and_what_links_there_are() {
+    let approvers = Approvers::new(1, &["carol"]);
+    let gap = &approvers.gap;
+    let source = gap.path("linked");
+    write_sample(&source);
+    std::os::unix::fs::symlink("shards", source.join("latest")).unwrap();
+    let exported = gap.export(&source, "model:v1", &["--note", "run=77", "--licence", "MIT"]).expect(0).json();
+    let id = exported["bundle"].as_str().unwrap();
+    let key = approvers.key_file("carol");
+    let mut command = gap.cluster.command(["approve", "--bundle", id]);
+    let told = run(command.arg(&gap.stick).arg("--key").arg(&key)).expect(0);
+    for line in ["latest -> shards", "note     run=77", "licence  MIT", "host     ", "tool     gapvault "] {
+        assert!(told.err.contains(line), "no {line:?} in {told:#?}");
+    }
+    let json = approvers.approve(&gap.cluster, "carol", &gap.stick, id).expect(0).json();
+    let artifact = &json["artifacts"][0];
+    assert_eq!(artifact["links"][0]["target"], "shards", "{json:#}");
+    assert_eq!(artifact["provenance"]["notes"][0]["value"], "77", "{json:#}");
+}
+
 /// Signs the seal as it stands.
 fn approves(approvers: &Approvers, bundle: &Path, name: &str) -> PathBuf {
     sign(bundle, approvers.key(name), Namespace::Approve)

@@ -14,6 +14,7 @@ pub(crate) mod log;
 pub(crate) mod media;
 pub(crate) mod pending;
 pub(crate) mod policy;
+mod provenance;
 pub(crate) mod recovery;
 pub(crate) mod rekey;
 pub(crate) mod repair;

@@ -1,7 +1,8 @@
 //! What `approve` tells people.
 
 use super::Files;
-use super::told::{Told, largest};
+use super::told::{Listing, Told};
+use crate::commands::provenance;
 use crate::text::{bytes, count, printable};
 use gapvault_core::approve::{Approved, KnownReader, Proposal};
 use gapvault_core::formats::policy::Approvals;
@@ -20,13 +21,20 @@ pub(super) fn proposal(proposal: &Proposal, files: Files) -> String {
     for shown in &proposal.artifacts {
         let (files_in, size) = (count(shown.moved.files, "file"), bytes(shown.moved.bytes));
         let _ = writeln!(out, "  artifact {}: {files_in}, {size}", printable(&shown.artifact.artifact.to_string()));
-        let (listed, more) = largest(shown, files);
-        for (path, size) in listed {
-            let _ = writeln!(out, "    {:>12}  {}", bytes(size), printable(path));
+        let Listing { files, more_files, links, more_links } = Listing::of(shown, files);
+        for file in files {
+            let _ = writeln!(out, "    {:>12}  {}", bytes(file.size), printable(file.path.as_str()));
         }
-        if more > 0 {
-            let _ = writeln!(out, "                  {} beside these (--files all shows them)", count(more, "file"));
+        for link in links {
+            let (path, target) = (printable(link.path.as_str()), printable(&link.target));
+            let _ = writeln!(out, "    {:>12}  {path} -> {target}", "link");
         }
+        for (more, what) in [(more_files, "file"), (more_links, "link")] {
+            if more > 0 {
+                let _ = writeln!(out, "    {:>12}  {} beside these (--files all shows them)", "", count(more, what));
+            }
+        }
+        provenance::write(&mut out, &shown.artifact.provenance);
     }
     for KnownReader { reader, known } in &proposal.readers {
         let what = if reader.role.to_string() == "member" { "content" } else { "catalogue" };

@@ -2,7 +2,7 @@
 
 use super::Files;
 use gapvault_core::approve::{Approved, Proposal};
-use gapvault_core::formats::catalogue::Reader;
+use gapvault_core::formats::catalogue::{Artifact, File, Link, Provenance, Reader};
 use gapvault_core::formats::custody::Approval;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::{ArtifactRef, Label, PersonName, SiteName, TentName};
@@ -12,8 +12,8 @@ use gapvault_core::formats::time::Time;
 use gapvault_core::list::{Entry, Shown};
 use serde::Serialize;
 
-/// The largest files of an artifact that are shown.
-const LARGEST: usize = 5;
+/// Files and links of an artifact that are shown if not all are asked for.
+const SHOWN: usize = 5;
 
 #[derive(Serialize)]
 pub(super) struct Told {
@@ -44,14 +44,9 @@ struct ToldArtifact {
     artifact: ArtifactRef,
     files: u64,
     bytes: u64,
-    /// The largest, or all if they were asked for.
-    listed: Vec<ToldFile>,
-}
-
-#[derive(Serialize)]
-struct ToldFile {
-    path: String,
-    size: u64,
+    #[serde(flatten)]
+    listing: Listing,
+    provenance: Provenance,
 }
 
 #[derive(Serialize)]
@@ -62,29 +57,47 @@ struct ToldReader {
     known: bool,
 }
 
-/// The files of an artifact that are shown, with their sizes, and how many are not.
-pub(super) fn largest(shown: &Shown, which: Files) -> (Vec<(&str, u64)>, u64) {
-    let files = shown.entries.iter().filter_map(|entry| match entry {
-        Entry::File(file) => Some((file.path.as_str(), file.size)),
-        Entry::Folder(_) | Entry::Link(_) => None,
-    });
-    let mut files: Vec<_> = files.collect();
-    let all = files.len();
-    if which == Files::Largest {
-        files.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        files.truncate(LARGEST);
+/// What is shown of what an artifact has, and how much is not.
+#[derive(Serialize)]
+pub(super) struct Listing {
+    /// The largest, or all if they were asked for.
+    #[serde(rename = "listed")]
+    pub(super) files: Vec<File>,
+    #[serde(skip)]
+    pub(super) more_files: u64,
+    pub(super) links: Vec<Link>,
+    #[serde(skip)]
+    pub(super) more_links: u64,
+}
+
+impl Listing {
+    pub(super) fn of(shown: &Shown, which: Files) -> Self {
+        let (mut files, mut links) = (Vec::new(), Vec::new());
+        for entry in &shown.entries {
+            match entry {
+                Entry::File(file) => files.push(file),
+                Entry::Link(link) => links.push(link),
+                Entry::Folder(_) => {}
+            }
+        }
+        let (all_files, all_links) = (files.len(), links.len());
+        if which == Files::Largest {
+            files.sort_by_key(|file| std::cmp::Reverse(file.size));
+            files.truncate(SHOWN);
+            links.truncate(SHOWN);
+        }
+        let (more_files, more_links) = ((all_files - files.len()) as u64, (all_links - links.len()) as u64);
+        let (files, links) = (files.into_iter().cloned().collect(), links.into_iter().cloned().collect());
+        Self { files, more_files, links, more_links }
     }
-    let more = (all - files.len()) as u64;
-    (files, more)
 }
 
 impl Told {
     pub(super) fn of(proposal: &Proposal, files: Files) -> Self {
         let artifact = |shown: &Shown| {
-            let listed = largest(shown, files).0.into_iter();
-            let listed = listed.map(|(path, size)| ToldFile { path: path.to_owned(), size }).collect();
-            let artifact = shown.artifact.artifact.clone();
-            ToldArtifact { artifact, files: shown.moved.files, bytes: shown.moved.bytes, listed }
+            let Artifact { artifact, provenance } = shown.artifact.clone();
+            let (moved, listing) = (&shown.moved, Listing::of(shown, files));
+            ToldArtifact { artifact, files: moved.files, bytes: moved.bytes, listing, provenance }
         };
         let readers = proposal.readers.iter().map(|r| ToldReader { reader: r.reader.clone(), known: r.known });
         Self {

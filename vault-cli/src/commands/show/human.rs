@@ -1,7 +1,8 @@
 //! What `show` tells people.
 
+use crate::commands::provenance;
 use crate::text::{bytes, count, printable};
-use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Provenance, Reader};
+use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Reader};
 use gapvault_core::formats::custody::{Exported, Imported};
 use gapvault_core::formats::names::shorten;
 use gapvault_core::list::{Described, Entry, Listed, OnMedium, Public, Shown, ShownHeld};
@@ -100,18 +101,7 @@ fn write_artifact(out: &mut String, shown: &Shown) {
             }
         };
     }
-    let Provenance { host, tool, licence, parents, notes } = &artifact.provenance;
-    let _ = writeln!(out, "  host     {}", printable(host));
-    let _ = writeln!(out, "  tool     {}", printable(tool));
-    if let Some(licence) = licence {
-        let _ = writeln!(out, "  licence  {}", printable(licence));
-    }
-    for parent in parents {
-        let _ = writeln!(out, "  parent   {parent}");
-    }
-    for note in notes {
-        let _ = writeln!(out, "  note     {}={}", printable(&note.key), printable(&note.value));
-    }
+    provenance::write(out, &artifact.provenance);
 }
 
 fn write_readers(out: &mut String, head: &Head) {
