@@ -34,7 +34,9 @@ fn ssh_keygen_verifies_what_the_policy_allows() {
         "{allowed}"
     );
     assert!(line("cluster-b").starts_with("cluster-b namespaces=\"policy@gapvault\" ecdsa-"), "{allowed}");
-    assert_eq!((allowed.lines().count(), fs::read_to_string(keys.join("revoked_keys")).unwrap().as_str()), (2, ""));
+    let head = "# Of a gapvault policy, epoch 5.\n";
+    assert!(allowed.starts_with(head) && allowed.lines().count() == 3, "{allowed}");
+    assert_eq!(fs::read_to_string(keys.join("revoked_keys")).unwrap(), head);
 
     let seal = bundle.join("seal.json");
     let of_lab = gap.lab.policy_signature(&seal);
@@ -59,6 +61,27 @@ fn ssh_keygen_verifies_what_the_policy_allows() {
     verify(&keys, "cluster-b", "policy@gapvault", &policy, &of_cluster).expect(0);
     fs::write(keys.join("revoked_keys"), "").unwrap();
     verify(&keys, "lab", "seal@gapvault", &seal, &of_lab).expect(0);
+}
+
+#[test]
+fn nobody_s_own_files_are_replaced() {
+    let gap = Gap::new();
+    let keys = gap.path("ssh");
+    fs::create_dir(&keys).unwrap();
+    for name in ["allowed_signers", "revoked_keys"] {
+        let (own, other) = (keys.join(name), keys.join("keep"));
+        for text in ["", "# mine\n", "ana@example.org ssh-ed25519 AAAA\n"] {
+            fs::write(&own, text).unwrap();
+            let told = run(gap.cluster.command(["policy", "export-ssh"]).arg(&keys));
+            told.refused(2, "is there already, and is none of a policy's");
+            assert_eq!(fs::read_to_string(&own).unwrap(), text);
+            assert_eq!(fs::read_dir(&keys).unwrap().count(), 1, "nothing else was written");
+        }
+        fs::rename(&own, &other).unwrap();
+        fs::remove_file(other).unwrap();
+    }
+    export_ssh(&gap, "ssh");
+    export_ssh(&gap, "ssh");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use crate::fs::{create_folder, write_replacing};
 use gapvault_formats::names::PersonName;
 use gapvault_formats::policy::Policy;
 use gapvault_formats::sshsig::{Namespace, PublicKey};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Why the files are not written.
@@ -13,9 +15,20 @@ pub enum ExportSshError {
     /// Writing failed.
     #[error(transparent)]
     Fs(#[from] FsError),
+    /// Somebody's own file stands there.
+    #[error("{} is there already, and is none of a policy's", path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
 }
 
-explain!(ExportSshError, pass: [Fs], {});
+explain!(ExportSshError, pass: [Fs], {
+    Self::Foreign { .. } => (Usage, Some("nothing was written; name another folder")),
+});
+
+/// How both files begin, so that nobody's own are replaced. OpenSSH passes over such lines.
+const MARK: &str = "# Of a gapvault policy";
 
 /// The files, as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,17 +49,31 @@ pub struct ExportedSsh {
 /// persons it takes, what a security key must show, and seals that are excepted from a revocation.
 pub fn export_ssh(policy: &Policy, folder: &Path) -> Result<ExportedSsh, ExportSshError> {
     let (allowed, revoked) = (allowed_signers(policy), revoked_keys(policy));
-    create_folder(folder, 0o777)?;
     let exported = ExportedSsh {
         allowed_signers: folder.join("allowed_signers"),
         revoked_keys: folder.join("revoked_keys"),
         allowed: allowed.lines().count(),
         revoked: revoked.lines().count(),
     };
+    expect_own(&exported.revoked_keys)?;
+    expect_own(&exported.allowed_signers)?;
+    create_folder(folder, 0o777)?;
+    let head = format!("{MARK}, epoch {}.\n", policy.epoch);
     // The revoked keys first: an older list of them beside newer signers would let one through.
-    write_replacing(&exported.revoked_keys, revoked.as_bytes(), 0o644)?;
-    write_replacing(&exported.allowed_signers, allowed.as_bytes(), 0o644)?;
+    write_replacing(&exported.revoked_keys, (head.clone() + &revoked).as_bytes(), 0o644)?;
+    write_replacing(&exported.allowed_signers, (head + &allowed).as_bytes(), 0o644)?;
     Ok(exported)
+}
+
+/// Refuses to replace what another program or person wrote.
+fn expect_own(path: &Path) -> Result<(), ExportSshError> {
+    let mut begins = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MARK.len() as u64).read_to_end(&mut begins));
+    match read {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
+        Ok(_) if begins == MARK.as_bytes() => Ok(()),
+        _ => Err(ExportSshError::Foreign { path: path.to_owned() }),
+    }
 }
 
 /// What the signatures of a person are good for, in any tent.
