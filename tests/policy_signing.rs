@@ -142,6 +142,49 @@ fn a_signature_over_an_earlier_text_counts_for_nothing_and_goes() {
 }
 
 #[test]
+fn whose_signatures_a_further_change_voids_is_told() {
+    let roots = Roots::apart();
+    let Roots { lab, .. } = &roots;
+    // Three of the root, two to sign: bob's signature does not put anything in force alone.
+    lab.trust_card(&roots.bob, &["--role", "root", "--threshold", "2"]).expect(0);
+    roots.bob_signs().expect(0);
+    lab.run(["policy", "apply"]).expect(0);
+    lab.edit(|text| with_epoch(&text, 3).replacen("# Who", "# Edited. Who", 1));
+    roots.bob_signs().expect(0);
+    let told = lab.run(["tent", "new", "aurora"]).expect(0);
+    assert!(told.out.contains("signed before this change, and to be signed again: bob\n"), "{told:#?}");
+    roots.bob_signs().expect(0);
+    let json = lab.run(["tent", "new", "borealis", "--json"]).expect(0).json();
+    assert_eq!(json["void"], serde_json::json!(["bob"]), "{json:#}");
+    // Nothing was signed any more.
+    let json = lab.run(["tent", "new", "corona", "--json"]).expect(0).json();
+    assert_eq!(json["void"], serde_json::json!([]), "{json:#}");
+}
+
+#[test]
+fn what_is_proposed_can_be_given_up() {
+    let roots = Roots::together();
+    let Roots { lab, .. } = &roots;
+    let in_force = fs::read(lab.working_copy()).unwrap();
+    let nothing = lab.run(["policy", "reset", "--json"]).expect(0).json();
+    assert_eq!((&nothing["changed"], &nothing["kept"]), (&false.into(), &serde_json::Value::Null));
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    roots.bob_signs().expect(0);
+    let proposed = fs::read(lab.working_copy()).unwrap();
+    let broken = b"no policy at all".to_vec();
+    for text in [proposed, broken] {
+        fs::write(lab.working_copy(), &text).unwrap();
+        let told = lab.run(["policy", "reset"]).expect(0).out;
+        assert!(told.contains("the working copy is policy epoch 2 again") && told.contains("policy.replaced.toml"));
+        assert_eq!(fs::read(lab.working_copy()).unwrap(), in_force);
+        assert_eq!(fs::read(lab.vault.join("policy.replaced.toml")).unwrap(), text, "nothing is lost");
+        assert!(lab.beside_working_copy().is_empty());
+    }
+    assert_eq!(lab.epoch(), 2);
+    lab.run(["tent", "new", "aurora"]).expect(0);
+}
+
+#[test]
 fn what_its_owner_has_not_seen_is_not_signed_by_a_command() {
     let room = tempfile::tempdir().unwrap();
     let lab = Site::new(room.path(), "lab");

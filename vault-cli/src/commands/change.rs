@@ -1,6 +1,8 @@
 //! What a command changed in the policy, for people and for programs.
 
+use super::policy::human::join;
 use super::policy::told::Missing;
+use gapvault_core::formats::names::PersonName;
 use gapvault_core::formats::policy::diff;
 use gapvault_core::policy::{Changed, Outcome, Unsigned};
 use serde::Serialize;
@@ -18,6 +20,8 @@ pub(super) struct Change {
     missing: Vec<Missing>,
     /// What changed in the working copy.
     changes: Vec<diff::Change>,
+    /// Who signed what was proposed before, and has to sign again.
+    void: Vec<PersonName>,
     #[serde(skip)]
     unsigned: Option<Unsigned>,
 }
@@ -34,6 +38,7 @@ impl Change {
             applied: !matches!(changed.outcome, Outcome::Proposed { .. }),
             missing,
             changes: changed.changes.clone(),
+            void: changed.void.clone(),
             unsigned,
         }
     }
@@ -65,7 +70,10 @@ impl Change {
                 "it has other changes that this vault's key did not sign: see `gapvault policy diff`, then sign it\n",
             ),
         }
+        if !self.void.is_empty() {
+            out.push_str(&format!("signed before this change, and to be signed again: {}\n", join(&self.void)));
+        }
         out.extend(self.missing.iter().map(|missing| format!("{}\n", missing.line())));
-        out + "sign it with `gapvault policy sign`; `gapvault policy apply` puts it in force\n"
+        out + "sign it with `gapvault policy sign`; `gapvault policy apply` puts it in force, `gapvault policy reset` gives it up\n"
     }
 }

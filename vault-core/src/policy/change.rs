@@ -4,14 +4,16 @@
 use super::Proposal;
 use super::apply::put_in_force;
 use crate::fs::Folder;
-use crate::vault::policies::{WORKING_COPY, beside};
+use crate::vault::policies::{WORKING_COPY, beside, root_keys};
 use crate::vault::{Beside, GoodSignature, Vault, VaultError};
 use gapvault_formats::ids::PolicyDigest;
+use gapvault_formats::names::PersonName;
 use gapvault_formats::policy::Policy;
 use gapvault_formats::policy::diff::{Change, diff};
 use gapvault_formats::policy::edit::{Draft, EditError};
 use gapvault_formats::policy::root::{RootError, Tally, Verified, judge};
-use gapvault_formats::sshsig::{Namespace, Shown};
+use gapvault_formats::sshsig::{Namespace, PublicKey, Shown};
+use std::collections::BTreeSet;
 
 /// What a change came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Changed {
     pub changes: Vec<Change>,
     /// What became of it.
     pub outcome: Outcome,
+    /// Who had signed what stood in the working copy before, and has to sign again.
+    pub void: Vec<PersonName>,
 }
 
 /// What became of a change.
@@ -61,11 +65,11 @@ pub(crate) fn change<E>(
 where
     E: From<VaultError> + From<EditError>,
 {
-    let Base { text: base, is_in_force, is_seen } = base(vault)?;
+    let Base { text: base, is_in_force, is_seen, signed } = base(vault)?;
     let mut draft = Draft::open(&base).map_err(EditError::from)?;
     if !edit(&mut draft)? {
         let (epoch, digest) = (draft.before().epoch, PolicyDigest::of(base.as_bytes()));
-        return Ok(Changed { epoch, digest, changes: Vec::new(), outcome: Outcome::Nothing });
+        return Ok(Changed { epoch, digest, changes: Vec::new(), outcome: Outcome::Nothing, void: Vec::new() });
     }
     let epoch = vault.policy().epoch + 1;
     let before = draft.before().clone();
@@ -85,6 +89,8 @@ where
         let armoured = vault.identities().ssh.sign(Namespace::Policy, &bytes).map_err(VaultError::from)?;
         good.push(GoodSignature { key: own, shown: Shown::default(), armoured });
     }
+    let void = signed.into_iter().filter(|(_, key)| good.iter().all(|again| again.key != *key));
+    let void: BTreeSet<_> = void.map(|(person, _)| person).collect();
     let beside = Beside { good, ..Beside::default() };
     let proposal = Proposal { path: vault.working_copy(), bytes, digest, policy, beside, is_outside: false };
     let in_force = vault.policy_in_force();
@@ -101,7 +107,7 @@ where
             Outcome::Proposed { tallies, unsigned }
         }
     };
-    Ok(Changed { epoch, digest, changes, outcome })
+    Ok(Changed { epoch, digest, changes, outcome, void: void.into_iter().collect() })
 }
 
 /// What a change begins with.
@@ -112,20 +118,28 @@ struct Base {
     is_in_force: bool,
     /// Whether the owner of the vault's key knows it: it is in force, or signed with that key.
     is_seen: bool,
+    /// Who signed it, if it is not in force: persons of the root in force and of its own, with their keys.
+    signed: Vec<(PersonName, PublicKey)>,
 }
 
 fn base(vault: &Vault) -> Result<Base, VaultError> {
     let Some(bytes) = vault.proposed()? else {
         let text = String::from_utf8_lossy(&vault.in_force().bytes).into_owned();
-        return Ok(Base { text, is_in_force: true, is_seen: true });
+        return Ok(Base { text, is_in_force: true, is_seen: true, signed: Vec::new() });
     };
-    if let Err(fault) = Policy::parse(&bytes) {
-        return Err(VaultError::Proposed { path: vault.working_copy(), fault });
-    }
-    let own = beside::read(&Folder::open(vault.root())?, WORKING_COPY, &bytes, [&vault.card().key].into_iter())?;
-    let is_seen = own.is_some_and(|own| !own.good.is_empty());
+    let policy = match Policy::parse(&bytes) {
+        Ok(policy) => policy,
+        Err(fault) => return Err(VaultError::Proposed { path: vault.working_copy(), fault }),
+    };
+    let own = &vault.card().key;
+    let keys = root_keys(vault.policy()).chain(root_keys(&policy)).chain([own]);
+    let beside = beside::read(&Folder::open(vault.root())?, WORKING_COPY, &bytes, keys)?;
+    let keys: Vec<_> = beside.unwrap_or_default().good.into_iter().map(|signature| signature.key).collect();
+    let is_seen = keys.contains(own);
+    let person = |key: &PublicKey| policy.person_of(key).or(vault.policy().person_of(key)).map(|p| p.name.clone());
+    let signed = keys.into_iter().filter_map(|key| Some((person(&key)?, key))).collect();
     // What was parsed is text.
-    Ok(Base { text: String::from_utf8_lossy(&bytes).into_owned(), is_in_force: false, is_seen })
+    Ok(Base { text: String::from_utf8_lossy(&bytes).into_owned(), is_in_force: false, is_seen, signed })
 }
 
 /// Whether a signature counts for a new policy at all.

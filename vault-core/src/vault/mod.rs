@@ -213,7 +213,7 @@ explain!(VaultError, pass: [Fs, Unlock], {
     Self::PolicySignatures { .. } => (Refused, Some("somebody changed the policy by another way than gapvault")),
     Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
     Self::NotRenewed { .. } => (Other, Some("the next command that changes the vault renews it, unless somebody proposes another there")),
-    Self::Proposed { .. } => (Refused, Some("mend it there, or remove it: the policy in force stays as it is")),
+    Self::Proposed { .. } => (Refused, Some("mend it there, or give it up with `gapvault policy reset`: the policy in force stays as it is")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
 });

@@ -143,6 +143,6 @@ fn people<T: Display>(names: &[T]) -> String {
 }
 
 /// Names with commas between.
-pub(super) fn join<T: Display>(names: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn join<T: Display>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }

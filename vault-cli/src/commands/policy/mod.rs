@@ -5,7 +5,8 @@ mod base;
 mod check;
 mod diff;
 mod export_ssh;
-mod human;
+pub(crate) mod human;
+mod reset;
 mod show;
 mod sign;
 pub(crate) mod told;
@@ -42,6 +43,7 @@ enum PolicyCommand {
     Diff(diff::DiffArgs),
     Sign(sign::SignArgs),
     Apply(apply::ApplyArgs),
+    Reset(reset::ResetArgs),
     ExportSsh(export_ssh::ExportSshArgs),
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn run(args: &PolicyArgs, global: &Global, ui: &Ui) -> Result<(), Fai
         PolicyCommand::Diff(args) => diff::run(args, global, ui),
         PolicyCommand::Sign(args) => sign::run(args, global, ui),
         PolicyCommand::Apply(args) => apply::run(args, global, ui),
+        PolicyCommand::Reset(args) => reset::run(args, global, ui),
         PolicyCommand::ExportSsh(args) => export_ssh::run(args, global, ui),
     }
 }

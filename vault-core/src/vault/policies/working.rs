@@ -39,7 +39,7 @@ impl Vault {
     }
 
     /// Keeps a text beside the working copy that it will lose there: somebody wrote it.
-    pub(in crate::vault) fn keep_proposed(&self, text: &[u8]) -> Result<PathBuf, FsError> {
+    pub(crate) fn keep_proposed(&self, text: &[u8]) -> Result<PathBuf, FsError> {
         let to = self.root.join(KEPT);
         write_replacing(&to, text, 0o600)?;
         Ok(to)
