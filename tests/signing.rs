@@ -3,6 +3,7 @@
 use crate::support::ssh::{
     Agent, asked, askpass, new_key, provider, public, public_file, script, stock_verify, without_terminal,
 };
+use crate::support::token::Token;
 use crate::support::{Gap, Run, run, snapshot};
 use gapvault_formats::sshsig::{PublicKey, Signature};
 use std::fs;
@@ -96,6 +97,18 @@ fn keys_in_files_and_in_an_agent_seal_and_are_asked_for_once() {
     fs::rename(ana.gap.path("p256"), ana.gap.path("p256-elsewhere")).unwrap();
     run(ana.export("p256.pub", "agent:3").env("SSH_AUTH_SOCK", socket)).refused(1, "`ssh-add FILE` gives it one");
     ana.expect_no_bundle();
+}
+
+#[test]
+fn a_key_on_a_token_seals_by_way_of_an_agent() {
+    let ana = Ana::new(&[("card", &["-t", "ecdsa", "-b", "256", "-m", "PKCS8"])]);
+    let Some(token) = Token::new(ana.gap.room.path(), "keys on PIV cards and other PKCS #11 tokens") else { return };
+    token.take(&ana.gap.path("card"));
+    let agent = token.agent();
+    let mut export = ana.export("card.pub", "card:1");
+    ana.expect_hers(&run(export.env("SSH_AUTH_SOCK", &agent.socket)).expect(0), "card", "card:1");
+    // The key is nowhere else.
+    run(&mut ana.export("card.pub", "card:2")).refused(1, "ssh-agent did not sign");
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod rules;
 pub mod siege;
 pub mod ssh;
 pub mod table;
+pub mod token;
 pub mod tools;
 pub mod trees;
 pub mod untouched;

@@ -83,9 +83,15 @@ pub struct Agent {
 impl Agent {
     /// One that knows no key yet; its socket is in `folder`.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_with(folder: &Path, environment: &[(&str, &Path)]) -> Self {
         let socket = folder.join("agent.socket");
         let mut agent = without_terminal(tool("ssh-agent").arg("-D").arg("-a").arg(&socket));
-        let child = agent.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child =
+            agent.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let agent = Self { child, socket };
         let begun = Instant::now();
         // 1: it answers, and has no key.
@@ -99,6 +105,13 @@ impl Agent {
     /// Gives it a key.
     pub fn add(&self, private: &Path) {
         run(self.ssh_add().arg("-q").arg(private)).expect(0);
+    }
+
+    /// Gives it what a PKCS #11 library signs with.
+    pub fn add_token(&self, module: &str, askpass: &Path) {
+        let mut add = self.ssh_add();
+        add.env("SSH_ASKPASS", askpass).env("SSH_ASKPASS_REQUIRE", "force");
+        run(add.args(["-s", module])).expect(0);
     }
 
     fn ssh_add(&self) -> Command {
