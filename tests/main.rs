@@ -71,4 +71,5 @@ mod tamper_trust;
 mod tamper_vault;
 mod trusting;
 mod volumes;
+mod vouched;
 mod waiting;

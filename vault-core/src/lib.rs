@@ -123,4 +123,4 @@ pub use gapvault_formats as formats;
 pub use held::{HeldError, find_bundle};
 pub use numbers::{Numbers, tell_volumes};
 pub use revoked::{RevokedExporter, revoked_exporter};
-pub use wraps::WrapError;
+pub use wraps::{WrapError, vouched};

@@ -107,7 +107,7 @@ fn asked<I, L: AsRef<str>>(
 }
 
 /// Fails with the first failure after all are done.
-fn each<I, T: Serialize>(
+pub(super) fn each<I, T: Serialize>(
     ui: &Ui,
     items: &[I],
     label: impl Fn(&I) -> String,

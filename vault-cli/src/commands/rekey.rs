@@ -11,9 +11,10 @@ use gapvault_core::formats::ids::{BundleId, CardFingerprint, TentKeyPin};
 use gapvault_core::formats::names::{Label, TentName};
 use gapvault_core::rekey::{Renewed, Rewrapped, forget_old, identity, recover, tent, wraps};
 use gapvault_core::vault::Access;
+use gapvault_core::vouched;
 use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Renew keys: the vault's identities, what was sealed to them, or a tent's key.
 ///
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   gapvault --vault cluster rekey --identity
   gapvault --vault cluster rekey --identity --recover recovery.key
-  gapvault --vault cluster rekey --wraps
+  gapvault --vault cluster rekey --wraps --to /media/usb/for-auditors
   gapvault --vault lab rekey --tent aurora")]
 #[command(group(ArgGroup::new("what").required(true).args(["identity", "wraps", "tent", "forget_old"])))]
 pub(crate) struct RekeyArgs {
@@ -36,6 +37,9 @@ pub(crate) struct RekeyArgs {
     /// Seal what opens the bundles anew, to the auditors and the recovery recipients that there are now
     #[arg(long)]
     wraps: bool,
+    /// Put the catalogues that auditors who came later can read into this folder too; `gapvault show DIR` reads them there
+    #[arg(long, value_name = "DIR", requires = "wraps")]
+    to: Option<PathBuf>,
     /// Make a new key for a tent: chunk ids of what is exported from now on tell those nothing who knew the old one
     #[arg(long)]
     tent: Option<TentName>,
@@ -62,7 +66,7 @@ struct Bundle {
     bundle: BundleId,
     label: Label,
     recovery: bool,
-    /// The folder with its catalogue for the tent's auditors.
+    /// The folder with its catalogue for the tent's auditors, where they are carried if that was asked for.
     for_auditors: Option<PathBuf>,
     error: Option<Failure>,
 }
@@ -121,9 +125,16 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         };
         return ui.result(&Forgotten { forgotten }, &human);
     }
-    let (bundles, policy) = wraps(&mut global.open(Access::Write)?, ui.observer())?;
+    let mut vault = global.open(Access::Write)?;
+    let (mut bundles, policy) = wraps(&mut vault, ui.observer())?;
+    if let Some(to) = &args.to {
+        for Rewrapped { bundle, for_auditors, .. } in bundles.iter_mut().filter(|b| b.for_auditors.is_some()) {
+            *for_auditors = Some(vouched::write(&vault, bundle, to)?);
+        }
+    }
     let ((bundles, failed), policy) = (told(bundles), policy.as_ref().map(Change::of));
-    let human = human(&bundles) + &for_auditors(&bundles) + &policy.as_ref().map_or_else(String::new, Change::still);
+    let auditors = for_auditors(&bundles, args.to.as_deref());
+    let human = human(&bundles) + &auditors + &policy.as_ref().map_or_else(String::new, Change::still);
     ui.result(&Bundles { bundles, policy }, &human)?;
     failed.map_or(Ok(()), |failure| Err(failure.told()))
 }
@@ -144,20 +155,21 @@ fn told(all: Vec<Rewrapped>) -> (Vec<Bundle>, Option<Failure>) {
     (told.collect(), first)
 }
 
-/// How an auditor who came later reads what was brought in before.
-fn for_auditors(bundles: &[Bundle]) -> String {
-    let mut folders = bundles.iter().filter_map(|bundle| bundle.for_auditors.as_deref());
-    let Some(first) = folders.next() else { return String::new() };
-    let more = match folders.count() as u64 {
-        0 => String::new(),
-        more => format!(" and {} beside it", count(more, "folder")),
-    };
-    format!(
-        "auditors read catalogues that are not on their media from {}{more}\n  \
-         give them the folders; `age -d -i VAULT/secrets/age.key catalogue.age | zstd -dc` (age-pq.key for the suite age-pq)\n  \
-         shows one; this vault sealed it and signed SHA256SUMS.sig (in wrap@gapvault), not the exporter\n",
-        printable(&first.display().to_string())
-    )
+/// How auditors who came later read what was brought in before.
+fn for_auditors(bundles: &[Bundle], to: Option<&Path>) -> String {
+    let catalogues = bundles.iter().filter(|bundle| bundle.for_auditors.is_some()).count() as u64;
+    match to {
+        _ if catalogues == 0 => String::new(),
+        None => format!(
+            "auditors who came later can read {}: `gapvault rekey --wraps --to DIR` puts them where they can be carried\n",
+            count(catalogues, "catalogue")
+        ),
+        Some(to) => format!(
+            "{} for auditors in {}: `gapvault show DIR` reads them; this vault vouches for them, not the exporter\n",
+            count(catalogues, "catalogue"),
+            printable(&to.display().to_string())
+        ),
+    }
 }
 
 fn human(bundles: &[Bundle]) -> String {

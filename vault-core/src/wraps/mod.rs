@@ -7,6 +7,7 @@
 mod error;
 mod read;
 mod recipients;
+pub mod vouched;
 mod write;
 
 pub use error::WrapError;

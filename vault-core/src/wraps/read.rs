@@ -41,18 +41,35 @@ pub(crate) fn find(vault: &Vault, bundle: &BundleId) -> Result<Option<Wrapped>, 
         return Ok(None);
     }
     let folder = Folder::open(&path)?;
-    let read = |name: &str, limit| match folder.read(name, limit) {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) | Err(OpenError::Missing | OpenError::Irregular) => Err(WrapError::Missing { path: path.join(name) }),
-        Err(OpenError::Fs(error)) => Err(error.into()),
-    };
-    let (list, signature) = (read(LIST_NAME, LIST_BYTES)?, read(SIGNATURE_NAME, limits::SIGNATURE_BYTES)?);
+    let (list, signature) = read_list(&folder)?;
     let list = Wraps::verify(&list, &signature, &vault.card().key, bundle);
     let list = list.map_err(|fault| WrapError::List { path: path.clone(), fault })?;
     Ok(Some(Wrapped { folder, list }))
 }
 
+/// The list in a folder of wraps, and the signature beside it, which nobody has verified.
+pub(super) fn read_list(folder: &Folder) -> Result<(Vec<u8>, Vec<u8>), WrapError> {
+    let read = |name: &str, limit| match folder.read(name, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) | Err(OpenError::Missing | OpenError::Irregular) => {
+            Err(WrapError::Missing { path: folder.path().join(name) })
+        }
+        Err(OpenError::Fs(error)) => Err(error.into()),
+    };
+    Ok((read(LIST_NAME, LIST_BYTES)?, read(SIGNATURE_NAME, limits::SIGNATURE_BYTES)?))
+}
+
 impl Wrapped {
+    /// Those in a folder whose list was verified.
+    pub(super) fn new(folder: Folder, list: Wraps) -> Self {
+        Self { folder, list }
+    }
+
+    /// The list as it stands, and its signature.
+    pub(super) fn signed_list(&self) -> Result<(Vec<u8>, Vec<u8>), WrapError> {
+        read_list(&self.folder)
+    }
+
     pub(crate) fn list(&self) -> &Wraps {
         &self.list
     }
@@ -124,16 +141,24 @@ impl Wrapped {
     /// Copies the files as they are to another folder, durably.
     pub(super) fn copy_files(&self, to: &Path) -> Result<(), WrapError> {
         for (name, digest) in [(CATALOGUE_NAME, self.list.catalogue), (KEYS_NAME, self.list.keys)] {
-            if digest.is_none() {
-                continue;
+            if digest.is_some() {
+                self.copy_file(name, digest, to, 0o600)?;
             }
-            let ((mut file, witness), to) = (self.file(name)?, to.join(name));
-            let mut copy = crate::fs::Durable::create(&to, 0o600)?;
-            io::copy(&mut file, &mut copy).map_err(FsError::at("can't write", &to))?;
-            self.expect_read(&self.path(name), witness, digest)?;
-            copy.commit()?;
         }
         Ok(())
+    }
+
+    /// Copies the file of the wrapped catalogue as it is to another folder, durably.
+    pub(super) fn copy_catalogue_file(&self, to: &Path, mode: u32) -> Result<(), WrapError> {
+        self.copy_file(CATALOGUE_NAME, self.list.catalogue, to, mode)
+    }
+
+    fn copy_file(&self, name: &str, digest: Option<MediumDigest>, to: &Path, mode: u32) -> Result<(), WrapError> {
+        let ((mut file, witness), to) = (self.file(name)?, to.join(name));
+        let mut copy = crate::fs::Durable::create(&to, mode)?;
+        io::copy(&mut file, &mut copy).map_err(FsError::at("can't write", &to))?;
+        self.expect_read(&self.path(name), witness, digest)?;
+        Ok(copy.commit()?)
     }
 
     fn open_catalogue<T>(

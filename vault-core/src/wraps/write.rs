@@ -166,7 +166,7 @@ fn replace(
 }
 
 /// Renames `new` to `place`; what stood there is under the name `new` then, or gone.
-fn put_in_place(new: &Path, place: &Path) -> Result<(), FsError> {
+pub(super) fn put_in_place(new: &Path, place: &Path) -> Result<(), FsError> {
     if std::fs::symlink_metadata(place).is_err() {
         return rename_new(new, place);
     }

@@ -6,6 +6,7 @@ use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Reader};
 use gapvault_core::formats::custody::{Exported, Imported};
 use gapvault_core::formats::names::shorten;
 use gapvault_core::list::{Described, Entry, Listed, OnMedium, Public, Shown, ShownHeld};
+use gapvault_core::vouched::Vouched;
 use std::fmt::Write;
 
 // Writing to a String can't fail, so the results below are not looked at.
@@ -85,6 +86,21 @@ fn write_bundle(out: &mut String, on_medium: &OnMedium) {
         }
         None => {}
     }
+}
+
+/// A catalogue that another vault vouches for.
+pub(super) fn vouched(vouched: &Vouched) -> String {
+    let Vouched { bundle, predicate: p, by, exporter, head, artifacts } = vouched;
+    let mut out = format!("bundle {}\n  digest   {bundle}\n", p.label);
+    let _ = writeln!(out, "  created  {}, expires {}, number {}", p.created, p.expires, p.number);
+    let _ = writeln!(out, "  tent     {}, from site {}, exported by {exporter}", head.tent, head.site);
+    let _ =
+        writeln!(out, "  vouched  for by site {by}, which sealed this catalogue anew; the exporter did not sign it");
+    for shown in artifacts {
+        write_artifact(&mut out, shown);
+    }
+    write_readers(&mut out, head);
+    out
 }
 
 fn write_artifact(out: &mut String, shown: &Shown) {

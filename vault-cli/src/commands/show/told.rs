@@ -3,9 +3,10 @@
 use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Provenance, Reader};
 use gapvault_core::formats::custody::{Exported, Imported};
 use gapvault_core::formats::ids::{BundleId, KeyFingerprint};
-use gapvault_core::formats::names::{ArtifactRef, PersonName};
+use gapvault_core::formats::names::{ArtifactRef, PersonName, SiteName};
 use gapvault_core::formats::seal::Predicate;
 use gapvault_core::list::{self, Described, Listed, OnMedium, Shown, ShownHeld};
+use gapvault_core::vouched;
 use serde::Serialize;
 
 /// An artifact of the vault.
@@ -56,6 +57,16 @@ pub(super) struct Bundle {
     rule: Option<String>,
     approved_by: Vec<PersonName>,
     catalogue: Option<Catalogue>,
+}
+
+/// A catalogue that another vault vouches for.
+#[derive(Serialize)]
+pub(super) struct Vouched {
+    bundle: BundleId,
+    public: Predicate,
+    vouched_by: SiteName,
+    exporter: PersonName,
+    catalogue: Catalogue,
 }
 
 #[derive(Serialize)]
@@ -118,5 +129,14 @@ impl From<OnMedium> for Bundle {
             approved_by,
             catalogue,
         }
+    }
+}
+
+impl From<vouched::Vouched> for Vouched {
+    fn from(vouched: vouched::Vouched) -> Self {
+        let vouched::Vouched { bundle, predicate, by, exporter, head, artifacts } = vouched;
+        let artifacts = artifacts.into_iter().map(Artifact::from).collect();
+        let catalogue = Catalogue { head, content_readable: false, artifacts };
+        Self { bundle, public: predicate, vouched_by: by, exporter, catalogue }
     }
 }
