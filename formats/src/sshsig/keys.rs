@@ -149,10 +149,11 @@ fn is_on_curve(point: &[u8]) -> bool {
     p256::PublicKey::from_sec1_bytes(point).is_ok()
 }
 
-// SPEC 4.3: with a key of low order anybody can make signatures that fit.
+// SPEC 4.3: with a key of low order anybody can make signatures that fit; with one that has such a part, eight keys are of
+// one private key.
 fn is_strong(key: &[u8]) -> bool {
     let key = <&[u8; 32]>::try_from(key).ok().and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(key).ok());
-    key.is_some_and(|key| !key.is_weak())
+    key.is_some_and(|key| !key.is_weak() && key.to_edwards().is_torsion_free())
 }
 
 /// What a security key signs for: `ssh:` as a rule.

@@ -94,7 +94,31 @@ pub(super) fn public_keys(kind: &mut Kind) {
     kind.invalid("sk_ed25519_of_low_order", text(&low));
     let low = [string("ssh-ed25519"), string([&[1][..], &[0; 31]].concat())].concat();
     kind.invalid("ed25519_of_low_order", format!("ssh-ed25519 {}", base64(&low)));
+    mixed(kind, &good);
     points(kind);
+}
+
+/// A good key's point and the one of order two together: it verifies some signatures of the good key's private half.
+fn mixed(kind: &mut Kind, good: &[u8]) {
+    let at = good.len() - 8 - 32;
+    let y: [u8; 32] = good[at..at + 32].try_into().unwrap();
+    // (x, y) + (0, -1) = (-x, -y), modulo 2^255 - 19, of which the lowest byte is ed and the highest 7f.
+    let (mut sum, mut borrow) = ([0; 32], 0);
+    for (n, byte) in sum.iter_mut().enumerate() {
+        let modulus: i32 = [0xed, 0xff, 0x7f][usize::from(n > 0) + usize::from(n == 31)];
+        let digit = if n == 31 { y[n] & 0x7f } else { y[n] };
+        let difference = modulus - i32::from(digit) - borrow;
+        borrow = i32::from(difference < 0);
+        *byte = difference.rem_euclid(256) as u8;
+    }
+    sum[31] |= !y[31] & 0x80;
+    let key = |name: &str| [string(name), string(sum)].concat();
+    kind.invalid("ed25519_with_a_part_of_low_order", format!("ssh-ed25519 {}", base64(&key("ssh-ed25519"))));
+    let name = "sk-ssh-ed25519@openssh.com";
+    kind.invalid(
+        "sk_ed25519_with_a_part_of_low_order",
+        format!("{name} {}", base64(&[key(name), string("ssh:")].concat())),
+    );
 }
 
 /// P-256 keys that are none: SPEC 4.3 takes uncompressed points of the curve only.
