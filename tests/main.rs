@@ -40,6 +40,7 @@ mod policy_openssh;
 mod policy_refused;
 mod policy_signing;
 mod policy_tamper;
+mod policy_unseen;
 mod post_quantum;
 mod protected;
 mod pulled;

@@ -1,6 +1,7 @@
 //! Commands that change the policy, and how it is shown.
 
-use crate::support::{Gap, Site, gapvault, run};
+use crate::support::untouched::promptly;
+use crate::support::{Gap, Site, gapvault, run, write_sample};
 use gapvault_formats::sshsig::SigningKey;
 use std::fs;
 use std::path::PathBuf;
@@ -98,7 +99,62 @@ fn a_card_can_be_renewed() {
     let person = policy["person"].as_array().unwrap().iter().find(|person| person["name"] == "cluster-b").unwrap();
     assert_eq!(person["keys"].as_array().unwrap().len(), 2);
     let stranger = Site::new(gap.room.path(), "stranger");
-    gap.lab.trust_card(&stranger, &["--renew"]).refused(2, "the policy has no person stranger");
+    gap.lab.trust_card(&stranger, &["--renew"]).refused(2, "the policy has no site stranger");
+}
+
+#[test]
+fn a_site_s_new_card_gives_nobody_another_s_name() {
+    let gap = Gap::new();
+    fs::create_dir(gap.path("elsewhere")).unwrap();
+    // Whoever owns the lab's card makes one that names the cluster's root person.
+    let vault = gap.path("elsewhere").join("lab");
+    run(gapvault().arg("init").arg(&vault).args(["--site", "lab", "--person", "cluster-b"])).expect(0);
+    let before = gap.cluster.snapshot();
+    let refused = gap.cluster.trust_card(&Site { vault }, &["--renew"]);
+    refused.refused(4, "the new card of site lab is cluster-b's, the one before was lab's");
+    assert!(gap.cluster.snapshot() == before);
+    // The lab's person with another key: what is new is said.
+    let vault = gap.path("elsewhere").join("lab-2");
+    run(gapvault().arg("init").arg(&vault).args(["--site", "lab", "--person", "lab"])).expect(0);
+    let renewed = Site { vault };
+    let key = renewed.signing_key().public().unwrap().fingerprint();
+    let told = gap.cluster.trust_card(&renewed, &["--renew"]).expect(0).out;
+    assert!(told.contains(&format!("person lab: key {key} added")), "{told}");
+    assert!(gap.cluster.last_policy()["change"].as_str().unwrap().contains(&key.to_string()));
+}
+
+#[test]
+fn a_tent_that_is_there_is_not_made_again() {
+    let gap = Gap::new();
+    gap.lab.run(["untrust", "lab", "--tent", "aurora", "--role", "exporter"]).expect(0);
+    let before = gap.lab.snapshot();
+    gap.lab.run(["tent", "new", "aurora"]).refused(2, "the policy has a tent aurora already");
+    assert!(gap.lab.snapshot() == before);
+    let refused = gap.export(&gap.path("nothing"), "model:v1", &[]);
+    refused.refused(4, "lab is not an exporter of tent aurora (exporters: nobody)");
+}
+
+#[test]
+fn a_change_that_leaves_too_few_says_so() {
+    let gap = Gap::new();
+    let ana = gap.path("ana.pub");
+    let key = gapvault_formats::sshsig::SigningKey::generate().unwrap().public().unwrap();
+    fs::write(&ana, format!("{key}\n")).unwrap();
+    let card = run(gapvault().args(["card", "--person", "ana", "--key"]).arg(&ana)).expect(0);
+    let (path, fingerprint) = (gap.path("ana.card"), card.err.trim().rsplit(' ').next().unwrap().to_owned());
+    fs::write(&path, card.out).unwrap();
+    let trust = |how: &[&str]| {
+        run(gap.lab.command(["trust"]).arg(&path).args(how).args(["--fingerprint", &fingerprint])).expect(0)
+    };
+    trust(&["--site", "lab"]);
+    trust(&["--tent", "aurora", "--role", "approver"]);
+    let told = gap.lab.run(["revoke", "ana"]).expect(0);
+    assert!(told.out.contains("remark: tent aurora: bundles of lab take 1 approvals, but only 0 can"), "{told:#?}");
+    write_sample(&gap.path("sample"));
+    let warned = gap.export(&gap.path("sample"), "model:v1", &["--dry-run"]).expect(0);
+    assert!(warned.err.contains("warning: tent aurora: bundles of lab take 1 approvals"), "{warned:#?}");
+    // A root that one more loss locks.
+    gap.lab.run(["policy", "show"]).expect(0);
 }
 
 #[test]
@@ -139,7 +195,7 @@ fn keys_are_revoked_by_whatever_names_them() {
         crate::support::kill::copy_tree(&gap.cluster.vault, &vault);
         let cluster = Site { vault };
         let told = cluster.run(["revoke", what, "--reason", "stolen", "--except", &bundle]).expect(0).out;
-        assert!(told.contains("revoked (stolen)") && told.contains(&bundle), "{what}: {told}");
+        assert!(told.contains("revoked, reason \"stolen\"") && told.contains(&bundle), "{what}: {told}");
         let revoked = cluster.run(["policy", "show", "--json"]).expect(0).json()["policy"]["revocation"].clone();
         assert_eq!(
             (revoked[0]["key"].as_str(), &revoked[0]["except"][0]),
@@ -147,11 +203,20 @@ fn keys_are_revoked_by_whatever_names_them() {
         );
         assert_eq!(cluster.run(["revoke", what]).expect(0).out, "revoked already\n", "{what}");
         let shown = cluster.run(["policy", "show"]).expect(0).out;
-        assert!(shown.contains(&format!("key {fingerprint} of lab: stolen; but not for 1 seal")), "{shown}");
+        assert!(
+            shown.contains(&format!("key {fingerprint} of lab: \"stolen\"\n    but for seal {bundle}\n")),
+            "{shown}"
+        );
     }
     let before = gap.cluster.snapshot();
     gap.cluster.run(["revoke", "cluster-b"]).refused(4, "it takes 1 of them, 0 have a fitting key");
     gap.cluster.run(["revoke", &"0".repeat(64)]).refused(2, "no person of the policy has a key");
+    // A fifo is no card, and nobody waits for it.
+    let fifo = gap.path("fifo");
+    run(std::process::Command::new("mkfifo").arg(&fifo)).expect(0);
+    for command in [&["revoke"][..], &["trust", "--renew"]] {
+        promptly(gap.cluster.command(command).arg(&fifo)).refused(1, "not a regular file");
+    }
     gap.cluster.run(["revoke", "nobody"]).refused(1, "nobody is no person of the policy and no key");
     assert!(gap.cluster.snapshot() == before);
 }

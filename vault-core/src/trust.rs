@@ -1,15 +1,21 @@
 //! Changing whom a vault trusts.
 
-use crate::error::explain;
+use crate::error::{FsError, explain};
 use crate::policy::{Changed, Outcome, change};
 use crate::vault::{Vault, VaultError};
 use gapvault_formats::card::CardError;
 use gapvault_formats::ids::CardFingerprint;
+use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::person_card::AnyCard;
 use gapvault_formats::policy::edit::{Draft, EditError, Role};
 use gapvault_formats::policy::{Grant, Person};
 use gapvault_formats::sshsig::PublicKey;
+use rustix::fs::OFlags;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// Why trust is not given.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +54,7 @@ pub enum TrustError {
         what: String,
     },
     /// The tent is there already.
-    #[error("tent {tent} exists, and this site already exports from it")]
+    #[error("the policy has a tent {tent} already")]
     TentExists {
         /// Which tent.
         tent: TentName,
@@ -58,14 +64,28 @@ pub enum TrustError {
 explain!(TrustError, pass: [Vault], {
     Self::Card(_) => (Damaged, Some("a card is the output of `gapvault card`, unchanged")),
     Self::Edit(EditError::OtherKey { .. } | EditError::OtherCard { .. }) => (Refused, Some("nothing was changed; if its owner has a new card, trust that with --renew")),
+    Self::Edit(EditError::OtherOwner { .. }) => (Refused, Some("nothing was changed; a site's card stays that of one person, so that nobody signs in another's name by it")),
     Self::Edit(EditError::NoTent { .. }) => (Usage, Some("`gapvault tent list` shows the tents; `gapvault tent new` makes one")),
     Self::Edit(EditError::NoPerson { .. } | EditError::NoSite { .. }) => (Usage, Some("`gapvault policy show` names persons and sites; `gapvault trust CARD` makes one known")),
     Self::Edit(EditError::Policy(_)) => (Refused, Some("nothing was changed; `gapvault policy show` tells who may do what")),
     Self::Fingerprint { .. } => (Refused, Some("ask the card's owner for its fingerprint by another way than the card came")),
     Self::NoSite { .. } => (Usage, Some("give the card of the person's site; `trust CARD --site SITE` says where somebody works")),
     Self::NotGranted { .. } => (Usage, Some("`gapvault tent list` shows who may do what; exporters are named as persons")),
-    Self::TentExists { .. } => (Usage, Some("give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
+    Self::TentExists { .. } => (Usage, Some("nothing was changed; give sites roles in it with `gapvault trust CARD --tent TENT --role ROLE`")),
 });
+
+/// The bytes of a file that should be a card, as far as one is long. A fifo, which would be waited for, is none.
+pub fn read_card_file(path: &Path) -> Result<Vec<u8>, FsError> {
+    let failed = || FsError::at("can't read", path);
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    let file = file.map_err(failed())?;
+    if !file.metadata().map_err(failed())?.is_file() {
+        return Err(failed()(std::io::Error::new(ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(failed())?;
+    Ok(bytes)
+}
 
 /// What a card is trusted with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,13 +125,11 @@ impl Trust {
                 let known = know_person(draft, person, keys(card))?;
                 Ok(draft.works_at(person, site, true)? || known)
             }
-            (Self::Renew, _) => {
+            (Self::Renew, AnyCard::Site(card)) => draft.renew_site(card),
+            (Self::Renew, AnyCard::Person(card)) => {
                 let mut changed = false;
-                for key in keys(card) {
+                for key in card.keys() {
                     changed |= draft.add_key(person, key)?;
-                }
-                if let AnyCard::Site(card) = card {
-                    changed |= draft.renew_site(card)?;
                 }
                 Ok(changed)
             }
@@ -131,7 +149,7 @@ impl Trust {
             (Self::Root(Some(k)), _) => format!("{person} (card {fingerprint}) is a root person, it takes {k} of them"),
             (Self::Works(at), _) => format!("{person} (card {fingerprint}) works at {at}"),
             (Self::Renew, AnyCard::Site(card)) => {
-                format!("{} ({person}) has card {fingerprint} from now on", card.site)
+                format!("{} ({person}, key {}) has card {fingerprint} from now on", card.site, card.key.fingerprint())
             }
             (Self::Renew, AnyCard::Person(_)) => format!("{person} has the keys of card {fingerprint} too"),
         }
@@ -168,14 +186,16 @@ pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<Changed, TrustErro
     let own = vault.card().clone();
     let words = format!("{} is member, {} exporter of tent {tent}", own.site, own.person);
     let changed = change::<TrustError>(vault, Some(words), |draft| {
+        // Whoever took roles from this site did not mean them to come back by the way.
+        if draft.before().tent(tent).is_some() {
+            return Err(TrustError::TentExists { tent: tent.clone() });
+        }
         let member = draft.trust(&own, tent, Grant::Member)?;
         Ok(draft.trust(&own, tent, Grant::Exporter)? || member)
     })?;
-    match changed.outcome {
-        Outcome::Nothing => return Err(TrustError::TentExists { tent: tent.clone() }),
-        // Otherwise the first export makes it.
-        Outcome::Applied => drop(vault.tent_key(tent)?),
-        Outcome::Proposed { .. } => {}
+    // Otherwise the first export makes it.
+    if changed.outcome == Outcome::Applied {
+        drop(vault.tent_key(tent)?);
     }
     Ok(changed)
 }
@@ -190,7 +210,7 @@ pub fn trust(vault: &mut Vault, bytes: &[u8], expected: CardFingerprint, trust: 
     if let (Trust::Tent(_, grant @ (Grant::Member | Grant::Auditor)), AnyCard::Person(_)) = (trust, &card) {
         return Err(TrustError::NoSite { person: card.person().clone(), grant: *grant });
     }
-    change(vault, Some(trust.words(&card)), |draft| trust.edit(draft, &card))
+    change(vault, Some(trust.words(&card)), |draft| Ok(trust.edit(draft, &card)?))
 }
 
 /// What is taken from a site or person.

@@ -82,7 +82,7 @@ impl Display for TentChange {
 impl Display for KeyChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Revoked { reason: Some(reason) } => write!(f, "revoked ({reason})"),
+            Self::Revoked { reason: Some(reason) } => write!(f, "revoked, reason {reason:?}"),
             Self::Revoked { reason: None } => write!(f, "revoked"),
             Self::Restored => write!(f, "counts again"),
             Self::Excepted(seal) => write!(f, "still counts for seal {seal}"),

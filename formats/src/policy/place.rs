@@ -21,6 +21,13 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    /// Of a field of the policy itself in its text; of the beginning if it has none.
+    #[must_use]
+    pub fn of_field(text: &str, field: &'static str) -> Self {
+        let place = Places::of(text).map(|places| places.find(&Spot::top(field)));
+        place.unwrap_or(Self { line: 1, column: 1 })
+    }
+
     /// Of the byte at `offset`; of the end if the text is shorter.
     pub(super) fn of_offset(text: &str, offset: usize) -> Self {
         let end = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::ids::KeyFingerprint;
 use crate::names::{PersonName, SiteName, TentName};
 use crate::sshsig::{KeyPoint, PublicKey, Touch};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// From more days on a validity is remarkable.
@@ -114,6 +114,14 @@ pub enum Remarkable {
     },
 }
 
+impl Remarkable {
+    /// Whether it only tells what no rule makes use of, as is so while a policy is put together.
+    #[must_use]
+    pub fn is_minor(&self) -> bool {
+        matches!(self, Self::Unused { .. } | Self::NoReader { .. } | Self::RevokedKey { .. })
+    }
+}
+
 impl fmt::Display for Remarkable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -126,7 +134,7 @@ impl fmt::Display for Remarkable {
             }
             Self::NoExporter { tent } => write!(f, "tent {tent}: nobody may export, so nothing goes out or comes in"),
             Self::NoReader { tent } => {
-                write!(f, "tent {tent}: it has neither member nor auditor, so bundles are for nobody")
+                write!(f, "tent {tent}: it names neither member nor auditor, so nothing can be exported from it here")
             }
             Self::Unused { kind, name } => write!(f, "{kind} {name}: no rule names it"),
             Self::RevokedKey { person, key } => write!(f, "person {person}: key {key} is revoked and still listed"),
@@ -134,7 +142,7 @@ impl fmt::Display for Remarkable {
                 let persons: Vec<_> = persons.iter().map(ToString::to_string).collect();
                 write!(
                     f,
-                    "root: it takes all {expected} of its persons, and {} with one key only: if that is lost, nobody can change the policy",
+                    "root: it takes all {expected} of its persons who can sign, and {} with one key only: if that is lost, nobody can change the policy",
                     persons.join(", ")
                 )
             }
@@ -184,7 +192,7 @@ fn remarkable(policy: &Policy) -> Vec<(Spot, Remarkable)> {
             all.push((spot, Remarkable::RevokedKey { person: person.name.clone(), key }));
         }
     }
-    all.extend(root(policy).map(|what| (Spot::top("root").field("threshold"), what)));
+    all.extend(root(policy, &revoked).map(|what| (Spot::top("root").field("threshold"), what)));
     unused(policy, &mut all);
     let able = Able::of(policy, &revoked);
     for (i, tent) in policy.tents.iter().enumerate() {
@@ -193,13 +201,15 @@ fn remarkable(policy: &Policy) -> Vec<(Spot, Remarkable)> {
     all
 }
 
-fn root(policy: &Policy) -> Option<Remarkable> {
+fn root(policy: &Policy, revoked: &HashSet<KeyPoint>) -> Option<Remarkable> {
     let root = &policy.root;
-    let counts = |key: &&PublicKey| root.signatures.can_be_met_by(key) && !policy.is_revoked(key, None);
-    let has_one = |name: &&PersonName| policy.person(name).is_some_and(|p| p.keys.iter().filter(counts).count() == 1);
-    let persons: Vec<_> = root.persons.iter().filter(has_one).cloned().collect();
-    let takes_all = root.threshold as usize == root.persons.len();
-    (takes_all && !persons.is_empty()).then_some(Remarkable::RootWithoutSpare { expected: root.threshold, persons })
+    let persons: HashMap<_, _> = policy.persons.iter().map(|person| (&person.name, person)).collect();
+    let counts = |key: &&PublicKey| root.signatures.can_be_met_by(key) && !revoked.contains(&key.point());
+    let count = |name: &PersonName| persons.get(name).map_or(0, |person| person.keys.iter().filter(counts).count());
+    let able: Vec<_> = root.persons.iter().map(|name| (name, count(name))).filter(|(_, count)| *count > 0).collect();
+    let last: Vec<_> = able.iter().filter(|(_, count)| *count == 1).map(|(name, _)| (*name).clone()).collect();
+    let takes_all = root.threshold as usize == able.len();
+    (takes_all && !last.is_empty()).then_some(Remarkable::RootWithoutSpare { expected: root.threshold, persons: last })
 }
 
 fn unused(policy: &Policy, all: &mut Vec<(Spot, Remarkable)>) {

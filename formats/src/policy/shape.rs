@@ -10,6 +10,10 @@ use toml::de::{DeTable, DeValue};
 pub(super) fn check(text: &str) -> Result<(), PolicyError> {
     let Ok(whole) = DeTable::parse(text) else { return Ok(()) };
     let whole = whole.get_ref();
+    if let Some(value) = whole.iter().find_map(|(_, value)| beyond(value)) {
+        let place = Place::of_offset(text, value.span().start);
+        return Err(PolicyError::Malformed { place, fault: "an integer of over 64 bits with its sign".to_owned() });
+    }
     let odd = odd_root(whole).or_else(|| odd_list(whole)).or_else(|| odd_tent(whole));
     odd.map_or(Ok(()), |(value, expected)| {
         let place = Place::of_offset(text, value.span().start);
@@ -21,6 +25,16 @@ pub(super) fn check(text: &str) -> Result<(), PolicyError> {
 type Value<'t> = Spanned<DeValue<'t>>;
 /// A value that is something else, and what it should be.
 type Odd<'a, 't> = (&'a Value<'t>, &'static str);
+
+/// An integer that TOML has no room for. serde takes it where a field is wide enough, what edits the text does not.
+fn beyond<'a, 't>(value: &'a Value<'t>) -> Option<&'a Value<'t>> {
+    match value.get_ref() {
+        DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).is_err().then_some(value),
+        DeValue::Array(items) => items.iter().find_map(beyond),
+        DeValue::Table(table) => table.iter().find_map(|(_, value)| beyond(value)),
+        _ => None,
+    }
+}
 
 fn odd_root<'a, 't>(whole: &'a DeTable<'t>) -> Option<Odd<'a, 't>> {
     let root = get(whole, "root")?;

@@ -7,7 +7,8 @@ use std::fmt::{Display, Write};
 /// Stands above the first line.
 pub(super) const ABOUT: &str = "\
 # The policy of a gapvault vault: who may do what. What it does not allow is denied.
-# After a change: `gapvault policy check`, then root persons sign it with `gapvault policy sign`.
+# After a change by hand: raise `epoch` by one, let `previous` be the digest of the policy in force (`gapvault policy show`),
+# then `gapvault policy check`; root persons sign it with `gapvault policy sign`.
 ";
 /// Stands above the root.
 pub(super) const ABOUT_ROOT: &str = "# Who signs the next policy, and how many of them it takes.\n";

@@ -89,7 +89,7 @@ fn cases() -> Vec<Case> {
         case("tent aurora: pickles denied -> allowed", |p| p.tents[0].content.pickle = true),
         case("tent aurora: largest file 10737418240 bytes -> any", |p| p.tents[0].content.file_bytes = None),
         case("tent aurora: largest bundle any -> 5 bytes", |p| p.tents[0].content.bundle_bytes = Some(5)),
-        case(&format!("person ana: key {gone} revoked (laptop lost)"), move |p| {
+        case(&format!("person ana: key {gone} revoked, reason \"laptop lost\""), move |p| {
             p.revocations.push(revoke(Some("laptop lost"), &[]));
         }),
         case(&format!("person ana: key {gone} revoked"), move |p| p.revocations.push(revoke(None, &[]))),

@@ -46,6 +46,8 @@ fn each_stands_at_its_place() {
         (
             altered("# --- compartments", &ben).replace("k = 1, of", "k = 2, of"),
             vec![
+                "line 8, column 13: root: it takes all 2 of its persons who can sign, and chris with one key only: if \
+                 that is lost, nobody can change the policy",
                 &*format!("line 28, column 9: person ben: key {} is revoked and still listed", key(1, 0).fingerprint()),
                 "line 75, column 14: tent aurora: bundles of ana take 2 approvals, but only 1 can approve them",
             ],
@@ -57,8 +59,8 @@ fn each_stands_at_its_place() {
         (
             altered("threshold = 2 ", "threshold = 3 "),
             vec![
-                "line 8, column 13: root: it takes all 3 of its persons, and ben, chris with one key only: if that is \
-                 lost, nobody can change the policy",
+                "line 8, column 13: root: it takes all 3 of its persons who can sign, and ben, chris with one key only: \
+                 if that is lost, nobody can change the policy",
             ],
         ),
         (
@@ -93,7 +95,8 @@ fn a_tent_for_nobody_and_an_exporter_without_a_key_are_remarked_on() {
         .replace("auditors = [\"audit\"]", "auditors = []")
         .replace(approvals, "");
     let all = remarks(&text);
-    let line = "line 71, column 11: tent aurora: it has neither member nor auditor, so bundles are for nobody";
+    let line =
+        "line 71, column 11: tent aurora: it names neither member nor auditor, so nothing can be exported from it here";
     assert!(all.iter().any(|remark| remark == line), "{all:?}");
     let revoke = |number| format!("[[revocation]]\nkey = \"{}\"\n", key(0, number));
     let text = altered("# --- compartments", &format!("{}{}# --- compartments", revoke(0), revoke(1)));

@@ -14,7 +14,8 @@ fn the_first_policy_reads_like_a_page() {
         text,
         format!(
             r#"# The policy of a gapvault vault: who may do what. What it does not allow is denied.
-# After a change: `gapvault policy check`, then root persons sign it with `gapvault policy sign`.
+# After a change by hand: raise `epoch` by one, let `previous` be the digest of the policy in force (`gapvault policy show`),
+# then `gapvault policy check`; root persons sign it with `gapvault policy sign`.
 format = 1
 epoch = 1
 

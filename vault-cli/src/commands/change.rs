@@ -2,6 +2,7 @@
 
 use super::policy::human::join;
 use super::policy::told::Missing;
+use crate::text::printable;
 use gapvault_core::formats::names::PersonName;
 use gapvault_core::formats::policy::diff;
 use gapvault_core::policy::{Changed, Outcome, Unsigned};
@@ -15,11 +16,13 @@ pub(super) struct Change {
     /// Whether anything is otherwise than before.
     pub(super) changed: bool,
     /// Whether it is in force.
-    applied: bool,
+    pub(super) applied: bool,
     /// Whose signatures are missing for that.
     missing: Vec<Missing>,
     /// What changed in the working copy.
     changes: Vec<diff::Change>,
+    /// What the rules allow and hardly anybody means, new by this change.
+    remarks: Vec<String>,
     /// Who signed what was proposed before, and has to sign again.
     void: Vec<PersonName>,
     #[serde(skip)]
@@ -38,6 +41,7 @@ impl Change {
             applied: !matches!(changed.outcome, Outcome::Proposed { .. }),
             missing,
             changes: changed.changes.clone(),
+            remarks: changed.remarks.iter().map(|remark| printable(&remark.to_string())).collect(),
             void: changed.void.clone(),
             unsigned,
         }
@@ -54,20 +58,21 @@ impl Change {
 
     /// The changes, one a line.
     pub(super) fn lines(&self) -> String {
-        self.changes.iter().map(|change| format!("{}\n", crate::text::printable(&change.to_string()))).collect()
+        self.changes.iter().map(|change| format!("{}\n", printable(&change.to_string()))).collect()
     }
 
-    /// What has to be done yet; nothing if it is in force.
+    /// What somebody should know, and what has to be done yet.
     pub(super) fn still(&self) -> String {
+        let mut out: String = self.remarks.iter().map(|remark| format!("remark: {remark}\n")).collect();
         if self.applied {
-            return String::new();
+            return out;
         }
-        let mut out = format!("this is proposed as policy epoch {}, and not in force\n", self.epoch);
+        out.push_str(&format!("this is proposed as policy epoch {}, and not in force\n", self.epoch));
         match self.unsigned {
             None => {}
             Some(Unsigned::NoRoot) => out.push_str("this vault's own key signs no policies\n"),
             Some(Unsigned::Unseen) => out.push_str(
-                "it has other changes that this vault's key did not sign: see `gapvault policy diff`, then sign it\n",
+                "other changes were proposed before, so this vault's key did not sign it: see `gapvault policy diff`, then sign it\n",
             ),
         }
         if !self.void.is_empty() {

@@ -4,15 +4,14 @@ use super::change::Change;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::ui::Ui;
-use gapvault_core::formats::ids::BundleId;
-use gapvault_core::formats::limits;
+use gapvault_core::formats::ids::{BundleId, KeyFingerprint};
 use gapvault_core::formats::names::PersonName;
 use gapvault_core::formats::person_card::AnyCard;
-use gapvault_core::policy::{Revoked, revoke};
+use gapvault_core::policy::{Proposal, Revoked, revoke};
 use gapvault_core::sign::read_public_key;
+use gapvault_core::trust::read_card_file;
 use gapvault_core::vault::{Access, Vault};
 use serde::Serialize;
-use std::io::Read;
 use std::path::Path;
 
 /// Revoke a key: what it signed counts no more.
@@ -55,22 +54,33 @@ pub(crate) fn run(args: &RevokeArgs, global: &Global, ui: &Ui) -> Result<(), Fai
     ui.result(&Told { change }, &human)
 }
 
-/// What the argument is: what the policy knows comes before files.
+/// What the argument is: what the policy knows, or the one that is proposed, comes before files.
 fn resolve(text: &str, vault: &Vault) -> Result<Revoked, Failure> {
-    if let Some(person) = PersonName::new(text).ok().filter(|name| vault.policy().person(name).is_some()) {
-        return Ok(Revoked::Person(person));
-    }
-    if let Ok(fingerprint) = text.parse() {
-        return Ok(Revoked::Fingerprint(fingerprint));
+    let proposed = Proposal::read(Some(vault), None).ok().map(|proposal| proposal.policy);
+    let policy = proposed.as_ref().unwrap_or(vault.policy());
+    let person = PersonName::new(text).ok().filter(|name| policy.person(name).is_some());
+    let fingerprint = text.parse::<KeyFingerprint>().ok();
+    let is_key = |of: &KeyFingerprint| policy.persons.iter().flat_map(|p| &p.keys).any(|key| key.fingerprint() == *of);
+    match (person, fingerprint) {
+        (Some(_), Some(key)) if is_key(&key) => {
+            return Err(Failure::usage(
+                format!("{text} is both a person and the fingerprint of a key of the policy"),
+                "give the key's text, or a file with it",
+            ));
+        }
+        (Some(person), _) => return Ok(Revoked::Person(person)),
+        (None, Some(fingerprint)) => return Ok(Revoked::Fingerprint(fingerprint)),
+        (None, None) => {}
     }
     if let Ok(key) = text.parse() {
         return Ok(Revoked::Keys(vec![key]));
     }
     let path = Path::new(text);
-    let action = format!("{text} is no person of the policy and no key, and as a file: can't read it");
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| Failure::io(&action, &e))?;
-    file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Failure::io(&action, &e))?;
+    let bytes = read_card_file(path).map_err(|error| {
+        let failure = Failure::from(error);
+        let message = format!("{text} is no person of the policy and no key, and as a file: {}", failure.message);
+        Failure { message, ..failure }
+    })?;
     match AnyCard::parse(&bytes) {
         Ok(AnyCard::Site(card)) => Ok(Revoked::Keys(vec![card.key])),
         Ok(AnyCard::Person(card)) => Ok(Revoked::Keys(card.keys().to_vec())),

@@ -6,14 +6,12 @@ use crate::failure::Failure;
 use crate::ui::Ui;
 use gapvault_core::error::Kind;
 use gapvault_core::formats::ids::CardFingerprint;
-use gapvault_core::formats::limits;
 use gapvault_core::formats::names::{PersonName, SiteName, TentName};
 use gapvault_core::formats::person_card::AnyCard;
 use gapvault_core::formats::policy::Grant;
-use gapvault_core::trust::{Trust, TrustError, trust};
+use gapvault_core::trust::{Trust, TrustError, read_card_file, trust};
 use gapvault_core::vault::{Access, Vault};
 use serde::Serialize;
-use std::io::Read;
 use std::path::PathBuf;
 
 /// Trust a card: with a role in a tent, as a root person, as somebody who works at a site.
@@ -119,10 +117,7 @@ struct Trusted {
 pub(crate) fn run(args: &TrustArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     let asked = args.trust()?;
     let path = &args.card;
-    let action = format!("can't read {}", path.display());
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| Failure::io(&action, &e))?;
-    file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Failure::io(&action, &e))?;
+    let bytes = read_card_file(path)?;
     let card = AnyCard::parse(&bytes).map_err(|e| {
         let failure = Failure::from(TrustError::from(e));
         Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }
@@ -143,6 +138,9 @@ pub(crate) fn run(args: &TrustArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     if let Some(tent) = new_tent {
         // A mistyped name should not go unnoticed.
         human.push_str(&format!("tent {tent} is new in this vault; `gapvault untrust` takes a role back\n"));
+    }
+    if asked == Trust::Renew {
+        human.push_str(&change.lines());
     }
     human.push_str(&change.still());
     let (site, person) = (site_of(&card).cloned(), card.person().clone());

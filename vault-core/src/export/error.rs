@@ -224,12 +224,14 @@ pub enum ExportError {
         known: String,
     },
     /// Not an exporter of the tent.
-    #[error("{person} is not an exporter of tent {tent}")]
+    #[error("{person} is not an exporter of tent {tent} (exporters: {exporters})")]
     NotAnExporter {
         /// Who asked.
         person: PersonName,
         /// For which tent.
         tent: TentName,
+        /// Who is.
+        exporters: String,
     },
     /// The policy gives the key to nobody.
     #[error("the policy gives key {key} to no person")]
@@ -419,7 +421,7 @@ explain!(ExportError, pass: [Wrap, Vault, Fs, Medium, Room, Source, Content, Pro
     Self::NotAgain { .. } => (Other, Some("export it anew")),
     Self::NoVolume { .. } => (Usage, None),
     Self::NoTent { .. } => (Refused, Some("`gapvault tent new TENT` makes one")),
-    Self::NotAnExporter { .. } => (Refused, Some("`gapvault tent new TENT` in this vault makes its own person an exporter")),
+    Self::NotAnExporter { .. } => (Refused, Some("export with the key of one of them (--key), or have the policy changed: `gapvault trust CARD --tent TENT --role exporter`")),
     Self::UnknownKey { .. } => (Refused, Some("name the key of a person in the policy (`--key`), or have this one added to it")),
     Self::RevokedKey { .. } => (Refused, Some("sign with another key (`--key`)")),
     Self::NotShown { .. } => (Refused, Some("sign with a security key (`--key`) that asks for a touch, or for its fingerprint or PIN where the tent wants that (`ssh-keygen -O verify-required`)")),

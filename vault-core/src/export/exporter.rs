@@ -1,6 +1,7 @@
 //! Who exports: the person and the key that the seal names, and that key's signature.
 
 use super::ExportError;
+use crate::bundle::join;
 use crate::observe::{Event, Observer, Phase};
 use crate::sign::{SignError, Signer};
 use crate::vault::Vault;
@@ -25,7 +26,8 @@ impl Exporter {
         let person = policy.person_of(&key).ok_or_else(|| ExportError::UnknownKey { key: key.fingerprint() })?;
         let (person, tent_name) = (person.name.clone(), tent.name.clone());
         if !tent.exporters.contains(&person) {
-            return Err(ExportError::NotAnExporter { person, tent: tent_name });
+            let exporters = join(&tent.exporters);
+            return Err(ExportError::NotAnExporter { person, tent: tent_name, exporters });
         }
         if policy.is_revoked(&key, None) {
             return Err(ExportError::RevokedKey { key: key.fingerprint(), person });

@@ -66,9 +66,10 @@ fn look(vault: &mut Vault, file: Option<&Path>) -> Result<(Proposal, Standing), 
 fn judged(vault: &Vault, unread: Unread) -> Result<(Proposal, Standing), ApplyError> {
     let proposal = unread.parse(Some(vault.policy_in_force()))?;
     let standing = proposal.standing(vault)?;
-    // In the working copy such a signature is one over an earlier text; one that was brought should fit.
+    // SPEC 10.3: where it is not needed, it is passed over: anybody could put one there to hold a policy up. In the working
+    // copy such a signature is one over an earlier text; one that was brought should fit.
     if let Some(fault) = proposal.beside.faults.first().filter(|_| proposal.is_outside)
-        && standing != Standing::InForce
+        && matches!(standing, Standing::Unsigned(_))
     {
         return Err(ApplyError::Signature { name: fault.name.clone(), why: fault.why.clone() });
     }

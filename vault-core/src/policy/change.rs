@@ -8,11 +8,11 @@ use crate::vault::policies::{WORKING_COPY, beside, root_keys};
 use crate::vault::{Beside, GoodSignature, Vault, VaultError};
 use gapvault_formats::ids::PolicyDigest;
 use gapvault_formats::names::PersonName;
-use gapvault_formats::policy::Policy;
 use gapvault_formats::policy::diff::{Change, diff};
 use gapvault_formats::policy::edit::{Draft, EditError};
 use gapvault_formats::policy::root::{RootError, Tally, Verified, judge};
-use gapvault_formats::sshsig::{Namespace, PublicKey, Shown};
+use gapvault_formats::policy::{Policy, Remarkable};
+use gapvault_formats::sshsig::{Namespace, Shown};
 use std::collections::BTreeSet;
 
 /// What a change came to.
@@ -26,6 +26,8 @@ pub struct Changed {
     pub changes: Vec<Change>,
     /// What became of it.
     pub outcome: Outcome,
+    /// What the rules allow and hardly anybody means, new by this change.
+    pub remarks: Vec<Remarkable>,
     /// Who had signed what stood in the working copy before, and has to sign again.
     pub void: Vec<PersonName>,
 }
@@ -51,7 +53,7 @@ pub enum Outcome {
 pub enum Unsigned {
     /// It is no root person's.
     NoRoot,
-    /// Other changes stood in the working copy that it has not signed: their owner may not have seen them.
+    /// Other changes stood in the working copy, which nobody was shown with this one.
     Unseen,
 }
 
@@ -60,16 +62,23 @@ pub enum Unsigned {
 pub(crate) fn change<E>(
     vault: &mut Vault,
     words: Option<String>,
-    edit: impl FnOnce(&mut Draft) -> Result<bool, EditError>,
+    edit: impl FnOnce(&mut Draft) -> Result<bool, E>,
 ) -> Result<Changed, E>
 where
     E: From<VaultError> + From<EditError>,
 {
-    let Base { text: base, is_in_force, is_seen, signed } = base(vault)?;
+    let Base { text: base, is_in_force, signed } = base(vault)?;
     let mut draft = Draft::open(&base).map_err(EditError::from)?;
     if !edit(&mut draft)? {
         let (epoch, digest) = (draft.before().epoch, PolicyDigest::of(base.as_bytes()));
-        return Ok(Changed { epoch, digest, changes: Vec::new(), outcome: Outcome::Nothing, void: Vec::new() });
+        return Ok(Changed {
+            epoch,
+            digest,
+            changes: Vec::new(),
+            outcome: Outcome::Nothing,
+            remarks: Vec::new(),
+            void: Vec::new(),
+        });
     }
     let epoch = vault.policy().epoch + 1;
     let before = draft.before().clone();
@@ -77,9 +86,11 @@ where
     let (text, policy) = draft.finish(epoch, previous, vault.clock().now(), false).map_err(EditError::from)?;
     let (bytes, own) = (text.into_bytes(), vault.card().key.clone());
     let (digest, changes) = (PolicyDigest::of(&bytes), diff(Some(&before), &policy));
-    let verified = Verified { key: &own, shown: Shown::default() };
-    let may_sign = counts(vault, &policy, digest, verified);
-    let unsigned = match (may_sign, is_seen) {
+    let known = before.remarks();
+    let remarks = policy.remarks().into_iter().filter(|remark| !known.contains(remark) && !remark.what.is_minor());
+    let remarks = remarks.map(|remark| remark.what).collect();
+    let may_sign = counts(vault, &policy, digest, Verified { key: &own, shown: Shown::default() });
+    let unsigned = match (may_sign, is_in_force) {
         (true, true) => None,
         (true, false) => Some(Unsigned::Unseen),
         (false, _) => Some(Unsigned::NoRoot),
@@ -89,15 +100,11 @@ where
         let armoured = vault.identities().ssh.sign(Namespace::Policy, &bytes).map_err(VaultError::from)?;
         good.push(GoodSignature { key: own, shown: Shown::default(), armoured });
     }
-    let void = signed.into_iter().filter(|(_, key)| good.iter().all(|again| again.key != *key));
-    let void: BTreeSet<_> = void.map(|(person, _)| person).collect();
     let beside = Beside { good, ..Beside::default() };
     let proposal = Proposal { path: vault.working_copy(), bytes, digest, policy, beside, is_outside: false };
     let in_force = vault.policy_in_force();
     let outcome = match judge(Some(in_force), &proposal.policy, digest, &proposal.beside.verified()) {
         Ok(accepted) => {
-            // What stood in the working copy before comes into force with it, and is told with it.
-            let words = words.filter(|_| is_in_force);
             put_in_force(vault, &proposal, Some(accepted.signed()), words)?;
             Outcome::Applied
         }
@@ -107,39 +114,40 @@ where
             Outcome::Proposed { tallies, unsigned }
         }
     };
-    Ok(Changed { epoch, digest, changes, outcome, void: void.into_iter().collect() })
+    Ok(Changed { epoch, digest, changes, outcome, remarks, void: signed })
 }
 
 /// What a change begins with.
 struct Base {
     /// The text of the working copy.
     text: String,
-    /// Whether that is in force.
+    /// Whether that is in force. Otherwise the vault's own key signs nothing unasked: whoever can write to the folder may
+    /// have put it there, be it a proposal that the key signed once and that was given up.
     is_in_force: bool,
-    /// Whether the owner of the vault's key knows it: it is in force, or signed with that key.
-    is_seen: bool,
-    /// Who signed it, if it is not in force: persons of the root in force and of its own, with their keys.
-    signed: Vec<(PersonName, PublicKey)>,
+    /// Who signed it, if it is not in force: persons of the root in force and of its own.
+    signed: Vec<PersonName>,
 }
 
 fn base(vault: &Vault) -> Result<Base, VaultError> {
     let Some(bytes) = vault.proposed()? else {
         let text = String::from_utf8_lossy(&vault.in_force().bytes).into_owned();
-        return Ok(Base { text, is_in_force: true, is_seen: true, signed: Vec::new() });
+        return Ok(Base { text, is_in_force: true, signed: Vec::new() });
     };
-    let policy = match Policy::parse(&bytes) {
-        Ok(policy) => policy,
-        Err(fault) => return Err(VaultError::Proposed { path: vault.working_copy(), fault }),
-    };
-    let own = &vault.card().key;
-    let keys = root_keys(vault.policy()).chain(root_keys(&policy)).chain([own]);
-    let beside = beside::read(&Folder::open(vault.root())?, WORKING_COPY, &bytes, keys)?;
-    let keys: Vec<_> = beside.unwrap_or_default().good.into_iter().map(|signature| signature.key).collect();
-    let is_seen = keys.contains(own);
-    let person = |key: &PublicKey| policy.person_of(key).or(vault.policy().person_of(key)).map(|p| p.name.clone());
-    let signed = keys.into_iter().filter_map(|key| Some((person(&key)?, key))).collect();
+    let path = || vault.working_copy();
+    let policy = Policy::parse(&bytes).map_err(|fault| VaultError::Proposed { path: path(), fault })?;
+    let (in_force, digest) = vault.policy_in_force();
+    let place = (policy.epoch, policy.previous);
+    // Somebody who edits the policy in force may not have raised its epoch yet.
+    if place != (in_force.epoch + 1, Some(digest)) && place != (in_force.epoch, in_force.previous) {
+        return Err(VaultError::ProposedElsewhere { path: path(), epoch: policy.epoch });
+    }
+    let keys = root_keys(in_force).chain(root_keys(&policy));
+    let beside = beside::read(&Folder::open(vault.root())?, WORKING_COPY, &bytes, keys)?.unwrap_or_default();
+    let person = |key| policy.person_of(key).or(in_force.person_of(key)).map(|person| person.name.clone());
+    let signed: BTreeSet<_> = beside.good.iter().filter_map(|signature| person(&signature.key)).collect();
+    let signed = signed.into_iter().collect();
     // What was parsed is text.
-    Ok(Base { text: String::from_utf8_lossy(&bytes).into_owned(), is_in_force: false, is_seen, signed })
+    Ok(Base { text: String::from_utf8_lossy(&bytes).into_owned(), is_in_force: false, signed })
 }
 
 /// Whether a signature counts for a new policy at all.

@@ -5,7 +5,7 @@ use crate::vault::{FaultKind, VaultError};
 use gapvault_formats::ids::{KeyFingerprint, PolicyDigest};
 use gapvault_formats::limits;
 use gapvault_formats::policy::root::{RootError, Tally};
-use gapvault_formats::policy::{Fault, PolicyError};
+use gapvault_formats::policy::{Fault, Place, PolicyError};
 use gapvault_formats::sshsig::SshError;
 use std::path::PathBuf;
 
@@ -47,12 +47,16 @@ pub enum ProposalError {
         before: Option<Box<PolicyDigest>>,
     },
     /// It does not follow the policy in force.
-    #[error("{}: {fault}", path.display())]
+    #[error("{}: {place}: {fault}", path.display())]
     Follows {
         /// Where.
         path: PathBuf,
+        /// In which line.
+        place: Place,
         /// What does not fit.
-        fault: RootError,
+        fault: Box<RootError>,
+        /// The epoch that would follow, and the policy that it would name.
+        next: Box<(u64, PolicyDigest)>,
     },
 }
 
@@ -61,8 +65,7 @@ explain!(ProposalError, pass: [Vault], {
     Self::Irregular { .. } => (Refused, Some("copy it to a file of its own; links are not followed")),
     Self::TooLong { .. } => (Refused, Some("a policy is a TOML file as `gapvault policy show --toml` prints it")),
     Self::Signatures { .. } => (Refused, Some("remove those that are not of its root persons")),
-    Self::Follows { fault: RootError::OtherPrevious { in_force, .. }, .. } => (Refused, Some(&format!("one written for this vault has the line: previous = \"{in_force}\""))),
-    Self::Follows { .. } => (Refused, Some("the epoch of a new policy is the one in force plus 1; `gapvault policy show` tells which that is")),
+    Self::Follows { next, .. } => (Refused, Some(&format!("one that follows the policy in force has the lines: epoch = {}, previous = \"{}\"", next.0, next.1))),
     Self::Policy { fault, before: Some(previous), .. } if fault.fault() == Some(&Fault::NoPrevious) => (Refused, Some(&format!("write under its epoch: previous = \"{previous}\""))),
     Self::Policy { .. } => (Refused, Some("mend it there; `gapvault policy check` looks again")),
 });

@@ -20,4 +20,4 @@ pub use proposal::{Proposal, Standing};
 pub use reset::{ResetError, reset};
 pub use revoke::{RevokeError, Revoked, revoke};
 pub use tent::{TentRules, set_tent};
-pub use warnings::{Warning, warnings};
+pub use warnings::{Warning, ahead, warnings};

@@ -7,8 +7,8 @@ use crate::vault::policies::{WORKING_COPY, beside, root_keys};
 use crate::vault::{Beside, Vault, VaultError};
 use gapvault_formats::ids::PolicyDigest;
 use gapvault_formats::limits;
-use gapvault_formats::policy::Policy;
 use gapvault_formats::policy::root::{Accepted, RootError, Tally, Verified, Whose, judge, tally};
+use gapvault_formats::policy::{Place, Policy};
 use std::path::{Path, PathBuf};
 
 /// A policy that may come into force, with the signatures beside it.
@@ -112,7 +112,12 @@ impl Proposal {
             Ok(accepted) => Ok(Standing::Ready(accepted)),
             Err(RootError::InForce { .. }) => Ok(Standing::InForce),
             Err(RootError::Signatures { tallies }) => Ok(Standing::Unsigned(tallies)),
-            Err(fault) => Err(ProposalError::Follows { path: self.path.clone(), fault }),
+            Err(fault) => {
+                let field = if matches!(fault, RootError::OtherPrevious { .. }) { "previous" } else { "epoch" };
+                let place = Place::of_field(&String::from_utf8_lossy(&self.bytes), field);
+                let next = Box::new((before.0.epoch + 1, before.1));
+                Err(ProposalError::Follows { path: self.path.clone(), place, fault: Box::new(fault), next })
+            }
         }
     }
 

@@ -74,10 +74,10 @@ pub fn revoke(
     reason: Option<&str>,
     except: &[BundleId],
 ) -> Result<Changed, RevokeError> {
-    let keys = what.keys(vault.policy())?;
     change(vault, None, |draft| {
         let mut changed = false;
-        for key in &keys {
+        // Those too that were only proposed: otherwise they come into force with it.
+        for key in &what.keys(draft.before())? {
             changed |= draft.revoke(key, reason, except);
         }
         Ok(changed)

@@ -88,5 +88,5 @@ impl TentRules {
 
 /// Sets rules of a tent.
 pub fn set_tent(vault: &mut Vault, tent: &TentName, rules: &TentRules) -> Result<Changed, TrustError> {
-    change(vault, None, |draft| rules.set(draft, tent))
+    change(vault, None, |draft| Ok(rules.set(draft, tent)?))
 }

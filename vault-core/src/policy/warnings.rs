@@ -1,5 +1,6 @@
 //! What a policy would take from the very vault that it is for.
 
+use crate::clock::Clock;
 use crate::vault::Vault;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
 use gapvault_formats::policy::Policy;
@@ -110,9 +111,13 @@ pub fn warnings(vault: &Vault, policy: &Policy) -> Vec<Warning> {
             warnings.push(Warning::NoExporter { person: person.clone(), tent: name() });
         }
     }
-    let now = vault.clock().now();
-    if let Some(time) = policy.time.filter(|time| *time > now) {
-        warnings.push(Warning::Ahead { time, now });
-    }
+    warnings.extend(ahead(policy, vault.clock()));
     warnings
+}
+
+/// What putting `policy` in force takes from any vault with this clock.
+#[must_use]
+pub fn ahead(policy: &Policy, clock: Clock) -> Option<Warning> {
+    let now = clock.now();
+    policy.time.filter(|time| *time > now).map(|time| Warning::Ahead { time, now })
 }

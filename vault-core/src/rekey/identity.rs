@@ -108,7 +108,7 @@ pub(super) fn renew_policy(vault: &mut Vault) -> Result<Option<Changed>, RekeyEr
     }
     let card = vault.card().clone();
     let words = format!("{} has card {} from now on", card.site, card.fingerprint());
-    Ok(Some(change::<TrustError>(vault, Some(words), |draft| draft.renew_site(&card))?))
+    Ok(Some(change::<TrustError>(vault, Some(words), |draft| Ok(draft.renew_site(&card)?))?))
 }
 
 fn is_policy_behind(vault: &Vault) -> bool {

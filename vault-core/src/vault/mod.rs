@@ -187,6 +187,14 @@ pub enum VaultError {
         /// Which rule, in which line.
         fault: PolicyError,
     },
+    /// What stands in the working copy was made from another policy than the one in force.
+    #[error("{} is of epoch {epoch}, and was not made from the policy in force here", path.display())]
+    ProposedElsewhere {
+        /// Where.
+        path: PathBuf,
+        /// Its epoch.
+        epoch: u64,
+    },
     /// The policy is not one, or a change to it is refused.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -214,6 +222,7 @@ explain!(VaultError, pass: [Fs, Unlock], {
     Self::WorkingCopy { .. } => (Refused, Some("move it away: the next command that changes the vault puts the policy in force there")),
     Self::NotRenewed { .. } => (Other, Some("the next command that changes the vault renews it, unless somebody proposes another there")),
     Self::Proposed { .. } => (Refused, Some("mend it there, or give it up with `gapvault policy reset`: the policy in force stays as it is")),
+    Self::ProposedElsewhere { .. } => (Refused, Some("nothing was changed; `gapvault policy reset` gives it up, and keeps its text beside")),
     Self::Policy(_) => (Refused, None),
     Self::Key(_) | Self::Random(_) => (Other, None),
 });

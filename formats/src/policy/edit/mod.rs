@@ -56,6 +56,16 @@ pub enum EditError {
         /// The card that the policy has.
         expected: CardFingerprint,
     },
+    /// A card of another person than the site's card before.
+    #[error("the new card of site {site} is {actual}'s, the one before was {expected}'s")]
+    OtherOwner {
+        /// Which site.
+        site: SiteName,
+        /// Whose card it is.
+        actual: PersonName,
+        /// Whose the card before was.
+        expected: String,
+    },
 }
 
 /// A role in a tent, and whose.
@@ -181,18 +191,25 @@ impl Draft {
         Ok(lists::put(found, "persons", person.as_str(), does))
     }
 
-    /// Gives a site that is known the keys of its new card. Bundles for it are sealed to those from now on.
+    /// Gives a site that is known what is on its new card: bundles for it are sealed to that from now on, and the card's
+    /// person signs with its key too.
+    ///
+    /// The person must be the one of the card before. Otherwise whoever makes cards for a site could put anybody's name on
+    /// one, and sign in that name.
     pub fn renew_site(&mut self, card: &Card) -> Result<bool, EditError> {
         let mut tables = self.tables();
         let site = tables.find("site", card.site.as_str());
         let site = site.ok_or_else(|| EditError::NoSite { site: card.site.clone() })?;
+        let expected = tables::text(site, "card_person").to_owned();
+        if expected != card.person.as_str() {
+            return Err(EditError::OtherOwner { site: card.site.clone(), actual: card.person.clone(), expected });
+        }
         let mut changed = tables::set(site, "card", card.fingerprint().to_string());
-        changed |= tables::set(site, "card_person", card.person.as_str());
         changed |= tables::set(site, "card_key", card.key.to_string());
         changed |= tables::set(site, "label_key", card.label_key.expose_hex().as_str());
         changed |= tables::set(site, "recipient", card.recipient.to_string());
         changed |= tables::set(site, "recipient_pq", card.recipient_pq.to_string());
-        Ok(changed)
+        Ok(self.add_key(&card.person, &card.key)? || changed)
     }
 
     /// Says whether a person is of the root.

@@ -16,6 +16,7 @@ use gapvault_core::formats::catalogue::{Note, Provenance};
 use gapvault_core::formats::custody::Exported;
 use gapvault_core::formats::ids::BundleId;
 use gapvault_core::formats::names::{ArtifactRef, TentName, VolumeName};
+use gapvault_core::formats::policy::Remarkable;
 use gapvault_core::list::exported_before;
 use gapvault_core::vault::Access;
 use std::path::PathBuf;
@@ -157,6 +158,12 @@ pub(crate) fn run(args: ExportArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         let Exported { bundle, created, .. } = before;
         let artifact = &request.artifact;
         ui.note(&format!("warning: {artifact} of this tent was exported before, at {created}, as bundle {bundle}: whoever imports both has to say which is meant"));
+    }
+    for remark in vault.policy().remarks() {
+        // Told before gigabytes are written that nobody takes in.
+        if matches!(&remark.what, Remarkable::NeverApproved { tent, .. } if *tent == request.tent) {
+            ui.note(&format!("warning: {remark}"));
+        }
     }
     if dry_run {
         return told::plan(ui, prepared.plan());

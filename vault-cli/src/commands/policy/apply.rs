@@ -17,7 +17,8 @@ use std::path::PathBuf;
 ///
 /// Takes FILE with the signatures beside it, or the vault's working copy. Its epoch must be the one in force plus 1. It
 /// takes as many root persons as the policy in force asks for, and where the root changes as many as the new one asks
-/// for too. What is refused is written to the custody log. Afterwards the working copy is the policy in force; another
+/// for too. What can never come into force here is written to the custody log; what only lacks
+/// signatures is not. Afterwards the working copy is the policy in force; another
 /// text that stood there goes to policy.replaced.toml.
 ///
 /// Where it takes something from this vault, it asks first. Without a terminal it then needs --yes.

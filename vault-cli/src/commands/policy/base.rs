@@ -1,6 +1,7 @@
 //! With which policy another is compared: the one in force in a vault, or an older file.
 
 use crate::failure::Failure;
+use crate::text::printable;
 use gapvault_core::formats::ids::PolicyDigest;
 use gapvault_core::formats::policy::Policy;
 use gapvault_core::policy::{Proposal, ProposalError, Standing};
@@ -28,7 +29,11 @@ impl BaseArg {
     pub(super) fn base(&self, vault: Option<&Vault>) -> Result<Option<Base>, Failure> {
         if let Some(path) = &self.base {
             let Proposal { policy, digest, .. } = Proposal::read(None, Some(path))?;
-            return Ok(Some(Base { policy, digest, whose: format!("that of {}", path.display()) }));
+            return Ok(Some(Base {
+                policy,
+                digest,
+                whose: format!("that of {}", printable(&path.display().to_string())),
+            }));
         }
         let Some(vault) = vault else { return Ok(None) };
         let (policy, digest) = vault.policy_in_force();

@@ -2,7 +2,7 @@
 
 use super::base::{self, BaseArg, NOT_COMPARED};
 use super::diff;
-use super::told::{Ignored, Told, ignored, warned};
+use super::told::{Ignored, Told, ignored, warned, warned_elsewhere};
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::text::printable;
@@ -58,7 +58,10 @@ pub(super) fn run(args: &CheckArgs, global: &Global, ui: &Ui) -> Result<(), Fail
         told,
         ignored: ignored(&proposal),
         remarks: proposal.policy.remarks_in(&text).iter().map(ToString::to_string).collect(),
-        warnings: vault.filter(|_| !args.base.is_named()).map(|vault| warned(&vault, &proposal)).unwrap_or_default(),
+        warnings: match vault.filter(|_| !args.base.is_named()) {
+            Some(vault) => warned(&vault, &proposal),
+            None => warned_elsewhere(&proposal),
+        },
     };
     let compared = match &base {
         Some(base) if args.base.is_named() => diff::human(&base.policy, &base.whose, &proposal.policy),
@@ -70,7 +73,11 @@ pub(super) fn run(args: &CheckArgs, global: &Global, ui: &Ui) -> Result<(), Fail
 
 fn human(checked: &Checked) -> String {
     let Checked { path, digest, epoch, told, ignored, remarks, warnings } = checked;
-    let mut out = format!("{}: a good policy of epoch {epoch}, digest {digest}\n{}", path.display(), told.human());
+    let mut out = format!(
+        "{}: a good policy of epoch {epoch}, digest {digest}\n{}",
+        printable(&path.display().to_string()),
+        told.human()
+    );
     // Writing to a String can't fail.
     for Ignored { file, reason } in ignored {
         let _ = writeln!(out, "ignored: {}: {reason}", printable(file));

@@ -40,6 +40,7 @@ pub(super) fn run(args: &DiffArgs, global: &Global, ui: &Ui) -> Result<(), Failu
 pub(super) fn human(before: &Policy, whose: &str, after: &Policy) -> String {
     let changes: String =
         diff(Some(before), after).iter().map(|c| format!("  {}\n", printable(&c.to_string()))).collect();
-    let head = format!("changes from policy epoch {}, {whose}, to epoch {}:\n", before.epoch, after.epoch);
+    let written = after.time.map(|time| format!(", written at {time}")).unwrap_or_default();
+    let head = format!("changes from policy epoch {}, {whose}, to epoch {}{written}:\n", before.epoch, after.epoch);
     if changes.is_empty() { format!("{head}  none that a rule goes by\n") } else { head + &changes }
 }

@@ -5,6 +5,7 @@ use gapvault_core::formats::content::Format;
 use gapvault_core::formats::names::{PersonName, SiteName};
 use gapvault_core::formats::policy::{ContentRules, Policy, Tent};
 use gapvault_core::formats::sshsig::Touch;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{Display, Write};
 
 /// The whole policy, to be read in a minute. The caller has said which it is.
@@ -35,14 +36,15 @@ pub(super) fn describe(policy: &Policy) -> String {
     if !policy.revocations.is_empty() {
         out.push_str("\nrevoked\n");
     }
+    let owners: HashMap<_, _> =
+        policy.persons.iter().flat_map(|person| person.keys.iter().map(|key| (key.point(), &person.name))).collect();
     for revocation in &policy.revocations {
-        let of = policy.person_of(&revocation.key).map(|p| format!(" of {}", p.name)).unwrap_or_default();
-        let reason = revocation.reason.as_deref().map(|r| format!(": {}", printable(r))).unwrap_or_default();
-        let except = match revocation.except.len() {
-            0 => String::new(),
-            some => format!("; but not for {}", count(some as u64, "seal")),
-        };
-        let _ = writeln!(out, "  key {}{of}{reason}{except}", revocation.key.fingerprint());
+        let of = owners.get(&revocation.key.point()).map(|name| format!(" of {name}")).unwrap_or_default();
+        let reason = revocation.reason.as_deref().map(|r| format!(": {}", quoted(r))).unwrap_or_default();
+        let _ = writeln!(out, "  key {}{of}{reason}", revocation.key.fingerprint());
+        for seal in &revocation.except {
+            let _ = writeln!(out, "    but for seal {seal}");
+        }
     }
     out
 }
@@ -50,20 +52,20 @@ pub(super) fn describe(policy: &Policy) -> String {
 /// Everybody, with the keys that they sign with: whoever compares those sees one that was swapped.
 pub(super) fn persons(policy: &Policy) -> String {
     let mut out = String::new();
+    let revoked: HashSet<_> = policy.revocations.iter().map(|revocation| revocation.key.point()).collect();
+    let mut sites: HashMap<&PersonName, Vec<&SiteName>> = HashMap::new();
+    for (site, name) in policy.sites.iter().flat_map(|site| site.persons.iter().map(move |name| (&site.name, name))) {
+        sites.entry(name).or_default().push(site);
+    }
     for person in &policy.persons {
-        let organisation = person.organisation.as_deref().map(|o| format!(" of {}", printable(o))).unwrap_or_default();
-        let works: Vec<_> = policy.sites.iter().filter(|site| site.persons.contains(&person.name)).collect();
-        let works = if works.is_empty() {
-            String::new()
-        } else {
-            format!(", works at {}", join(works.iter().map(|s| &s.name)))
-        };
+        let organisation = person.organisation.as_deref().map(|o| format!(" of {}", quoted(o))).unwrap_or_default();
+        let works = sites.get(&person.name).map(|sites| format!(", works at {}", join(sites))).unwrap_or_default();
         let _ = writeln!(out, "  {}{organisation}, {}{works}", person.name, count(person.keys.len() as u64, "key"));
         for key in &person.keys {
             let text = key.to_string();
             let kind = text.split(' ').next().unwrap_or_default();
             let is_security_key = if key.is_security_key() { ", a security key" } else { "" };
-            let is_revoked = if policy.is_revoked(key, None) { ", revoked" } else { "" };
+            let is_revoked = if revoked.contains(&key.point()) { ", revoked" } else { "" };
             let _ = writeln!(out, "    key {}, {kind}{is_security_key}{is_revoked}", key.fingerprint());
         }
     }
@@ -75,7 +77,9 @@ fn of_tent(tent: &Tent) -> String {
     let mut line = |what: &str, text: &str| {
         let _ = writeln!(out, "  {what:<18}{text}");
     };
-    line("read content", &people(&tent.members));
+    // At a site that only receives, the readers are those whom the exporter sealed a bundle to.
+    let readers = if tent.members.is_empty() { "nobody that it names".to_owned() } else { people(&tent.members) };
+    line("read content", &readers);
     line("read catalogues", &people(&tent.auditors));
     line("export", &people(&tent.exporters));
     if let Some(destinations) = &tent.destinations {
@@ -140,6 +144,11 @@ fn shown(touch: Touch) -> &'static str {
 
 fn people<T: Display>(names: &[T]) -> String {
     if names.is_empty() { "nobody".to_owned() } else { join(names) }
+}
+
+/// What somebody wrote, so that it can't pass for anything else on the line.
+fn quoted(text: &str) -> String {
+    format!("{:?}", printable(text))
 }
 
 /// Names with commas between.

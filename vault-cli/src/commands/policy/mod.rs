@@ -20,7 +20,8 @@ use crate::ui::Ui;
 /// The policy says whom this vault trusts with what; what it does not name is denied. Each change of it is a new epoch,
 /// signed by root persons, as many as the policy in force asks for. `trust`, `untrust`, `tent` and `revoke` write such
 /// changes into the working copy, policy.toml in the vault, and put them in force if this vault's own key is enough.
-/// People may edit that file too: raise its epoch by one, then check, sign and apply it.
+/// People may edit that file too: raise its epoch by one, let `previous` be the digest of the policy in force, then check,
+/// sign and apply it. `policy check` says what both should be.
 ///
 /// Signatures stand beside a policy, one file for each key: FILE.KEY.sig. Whoever has to sign elsewhere takes the file
 /// along and brings the signature back.

@@ -1,7 +1,7 @@
 //! `gapvault policy sign`
 
 use super::base::{self, Base, BaseArg, NOT_COMPARED};
-use super::told::{Told, warned};
+use super::told::{Told, warned, warned_elsewhere};
 use super::{diff, human};
 use crate::cli::Global;
 use crate::commands::key::KeyArg;
@@ -76,9 +76,11 @@ pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failu
     }
     show(base.as_ref(), &proposal, ui);
     // A base that was named is of another vault, which this one may know nothing of.
-    if let Some(vault) = vault.as_ref().filter(|_| !args.base.is_named()) {
-        warned(vault, &proposal).iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
-    }
+    let warnings = match vault.as_ref().filter(|_| !args.base.is_named()) {
+        Some(vault) => warned(vault, &proposal),
+        None => warned_elsewhere(&proposal),
+    };
+    warnings.iter().for_each(|warning| ui.note(&format!("warning: {}", printable(warning))));
     ui.note(&format!("digest {}", proposal.digest));
     agree(args, &proposal, ui)?;
     let armoured = signer.sign(Namespace::Policy, &proposal.bytes)?;
@@ -92,7 +94,12 @@ pub(super) fn run(args: &SignArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         None => Told::of_own(&proposal.own_tally()),
     };
     let by = person.as_ref().map(|person| format!(" by {person}")).unwrap_or_default();
-    let human = format!("signed policy epoch {}{by}: {}\n{}", proposal.policy.epoch, signature.display(), told.human());
+    let human = format!(
+        "signed policy epoch {}{by}: {}\n{}",
+        proposal.policy.epoch,
+        printable(&signature.display().to_string()),
+        told.human()
+    );
     let Proposal { path, digest, policy, .. } = proposal;
     ui.result(&Signed { path, digest, epoch: policy.epoch, signature, key: key.fingerprint(), person, told }, &human)
 }

@@ -1,9 +1,10 @@
 //! How far a policy is on its way into force, for people and for programs.
 
 use super::human::join;
+use gapvault_core::clock::Clock;
 use gapvault_core::formats::names::PersonName;
 use gapvault_core::formats::policy::root::{Tally, Whose};
-use gapvault_core::policy::{Proposal, Standing, warnings};
+use gapvault_core::policy::{Proposal, Standing, ahead, warnings};
 use gapvault_core::vault::Vault;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -122,4 +123,9 @@ pub(super) fn ignored(proposal: &Proposal) -> Vec<Ignored> {
 /// What the policy would take from this vault.
 pub(super) fn warned(vault: &Vault, proposal: &Proposal) -> Vec<String> {
     warnings(vault, &proposal.policy).iter().map(ToString::to_string).collect()
+}
+
+/// What it takes from a vault that is not known here.
+pub(super) fn warned_elsewhere(proposal: &Proposal) -> Vec<String> {
+    ahead(&proposal.policy, Clock::SYSTEM).iter().map(ToString::to_string).collect()
 }

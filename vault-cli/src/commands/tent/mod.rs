@@ -59,7 +59,7 @@ pub(crate) fn run(args: &TentArgs, global: &Global, ui: &Ui) -> Result<(), Failu
             let mut vault = global.open(Access::Write)?;
             let change = Change::of(&new_tent(&mut vault, name)?);
             let still = change.still();
-            let made = if still.is_empty() { "made" } else { "to be made:" };
+            let made = if change.applied { "made" } else { "to be made:" };
             let human = format!("{made} tent {name}: this site is a member of it and exports from it\n{still}");
             let tents = vault.policy().tent(name).map_or(&[][..], std::slice::from_ref);
             ui.result(&Made { tents, change }, &human)
