@@ -250,12 +250,6 @@ fn a_tar_that_two_programs_would_read_in_two_ways_is_not_looked_into() {
     assert_eq!(why(&[("global", b'g', b"11 size=10\n"), ("a", b'0', b"text")]), Some(Why::Ambiguous));
     assert_eq!(why(&[("bad", b'x', b"99 size=10\n"), ("a", b'0', b"text")]), Some(Why::Ambiguous));
     assert_eq!(why(&[("x", b'x', b"22 GNU.sparse.major=1\n"), ("a", b'0', b"text")]), Some(Why::Method));
-    // An extended header says how long a member is.
-    let long = [CALL, &[b' '; 600]].concat();
-    let mut archive = tar(&[("x", b'x', b"12 size=512\n"), ("a", b'0', b"")]);
-    archive.extend(vec![b'a'; 512]);
-    archive.extend(tar(&[("b", b'0', &long)]));
-    assert_eq!(seen(&archive).pickle.unwrap().member, ["b"]);
 }
 
 #[test]
