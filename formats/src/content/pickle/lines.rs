@@ -55,18 +55,15 @@ pub(super) fn number(line: &[u8]) -> Option<u64> {
     known.then(|| digits().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }
 
-/// Whether it is the name of a module.
-pub(super) fn is_module(name: &[u8]) -> bool {
-    is_name(name) && !name[0].is_ascii_digit()
-}
-
-/// Whether it is the name of something in a module. What a pickle imports has names, or there is nothing to
+/// Whether it is the name of a module or of something in it. What a pickle imports has names, or there is nothing to
 /// import; lines of a text hardly ever are names.
 pub(super) fn is_name(name: &[u8]) -> bool {
     let text = std::str::from_utf8(name);
     // Cut in the middle of a character.
     let cut = || name.len() >= KEPT - 3 && text.is_err_and(|fault| fault.error_len().is_none());
-    !name.is_empty() && name.iter().all(|byte| is_of_name(*byte)) && (text.is_ok() || cut())
+    name.first().is_some_and(|first| !first.is_ascii_digit())
+        && name.iter().all(|byte| is_of_name(*byte))
+        && (text.is_ok() || cut())
 }
 
 /// Whether a byte may stand in a name: letters, digits, and all that is not ASCII.

@@ -248,7 +248,7 @@ impl Walker {
         match (op, first) {
             (GLOBAL | INST, None) => self.state = State::Line { op, first: Some(line), line: Vec::new() },
             (GLOBAL | INST, Some(module)) => {
-                let names = lines::is_module(&module) && lines::is_name(&line);
+                let names = lines::is_name(&module) && lines::is_name(&line);
                 if !(self.protocol || names) {
                     self.state = State::Over;
                     return;
@@ -299,7 +299,7 @@ impl Walker {
 
     fn imports(&mut self, module: &str, name: &str) {
         self.import = true;
-        self.by_name |= lines::is_module(module.as_bytes()) && lines::is_name(name.as_bytes());
+        self.by_name |= lines::is_name(module.as_bytes()) && lines::is_name(name.as_bytes());
         if self.protocol {
             self.known();
         }

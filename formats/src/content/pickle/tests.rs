@@ -211,6 +211,7 @@ fn text_and_weights_are_no_pickles() {
         "cat\ndog\ncow\nhorse\nRabbit\n",
         "cat\ndog\n(cow\nhorse\neel\n",
         "cache\nbuild\n.git\n",
+        "(included\n30969\nAuto\n",
         "count\nmean\np50\np99\n",
         "class\nname\n\u{e9}t\u{e9}\n",
     ] {
