@@ -16,10 +16,11 @@ use std::io;
 /// The longest extended header that is read.
 const EXTENDED: u64 = 1 << 20;
 
-/// Whether a header is among the first blocks, to some reader at least: its checksum is right. Readers can be told to pass
-/// over zeros, and over what is no header.
+/// Whether the first block that is not all zeros begins an archive, to some reader at least: its checksum is right. Readers
+/// can be told to pass over zeros.
 pub(super) fn is_header(head: &[u8]) -> bool {
-    head.chunks_exact(BLOCK).any(|block| matches!(parse(block), Header::Entry { .. } | Header::Odd))
+    let first = head.chunks_exact(BLOCK).map(parse).find(|header| !matches!(header, Header::Zeros));
+    matches!(first, Some(Header::Entry { .. } | Header::Odd))
 }
 
 /// Looks at every member.
