@@ -41,16 +41,17 @@ pub(super) fn parse(block: &[u8]) -> Header {
     // Some writers add up signed bytes.
     let is_sum =
         |said: u64| said < LARGEST_SUM && [false, true].map(|signed| sum(block, signed)).contains(&(said as i64));
-    match field(&block[148..156]) {
-        Field::Number(said) if is_sum(said) => {}
+    let said = match field(&block[148..156]) {
+        Field::Number(said) if is_sum(said) => said,
         Field::Number(_) | Field::Other => return Header::None,
-        Field::Odd if spelled(&block[148..156]).into_iter().any(is_sum) => return Header::Odd,
+        // Signed bytes of noise add up to about 0: what is no text is no number, and without a digit nothing is.
+        Field::Odd if spelled(&block[148..156]).into_iter().any(|said| said > 0 && is_sum(said)) => return Header::Odd,
         Field::Odd => return Header::None,
-    }
+    };
     // Mode, owners, time, device: some readers pass over a header where one of these is no number.
     let others = [100..108, 108..116, 116..124, 136..148, 329..337, 337..345];
     if others.into_iter().any(|at| field(&block[at]) == Field::Odd) {
-        return Header::Odd;
+        return if said == 0 { Header::None } else { Header::Odd };
     }
     let Field::Number(size) = field(&block[124..136]) else { return Header::Odd };
     let name = block[..100].split(|byte| *byte == 0).next().unwrap_or_default();
@@ -103,6 +104,9 @@ fn spelled(field: &[u8]) -> [u64; 4] {
     let is_digit = |byte: &&u8| (b'0'..=b'7').contains(*byte);
     let octal = |n: u64, digit: &u8| n << 3 | u64::from(digit - b'0');
     let up_to = field.split(|byte| *byte == 0).next().unwrap_or_default();
+    if !up_to.is_ascii() {
+        return [0; 4];
+    }
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

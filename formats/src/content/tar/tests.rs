@@ -103,6 +103,21 @@ fn numbers_that_some_readers_spell_alone_are_not_guessed_at() {
 }
 
 #[test]
+fn noise_whose_signed_bytes_add_up_to_nothing_is_no_header() {
+    let mut block = vec![0; 512];
+    block[..8].fill(0xe0);
+    assert_eq!(block.iter().map(|byte: &u8| i32::from(byte.cast_signed())).sum::<i32>(), -256);
+    block[200..204].copy_from_slice(&[1, 0xff, 2, 0xfe]);
+    for (at, field) in [(148, b"J\xa6\xebIa\xd1s\x1d"), (100, b"J\xa6\xebIa\xd1s ")] {
+        let mut noise = block.clone();
+        noise[at..at + 8].copy_from_slice(field);
+        let rest = if at == 148 { 0 } else { field.iter().map(|byte| i32::from(byte.cast_signed())).sum::<i32>() };
+        noise[300] = u8::try_from(-rest & 0xff).unwrap();
+        assert!(!seen(&[noise]).formats.to_string().contains("tar"));
+    }
+}
+
+#[test]
 fn extended_headers_that_readers_heed_in_different_ways_are_not_guessed_at() {
     let extended = |kind, records: &[u8]| entry(kind, records);
     let (path, size) = (b"9 path=a\n".as_slice(), b"10 size=4\n".as_slice());
