@@ -52,6 +52,10 @@ pub(super) fn by_head(head: &[u8], length: Option<u64>) -> Formats {
     if [0, 512, 1024, 2048, 4096, 8192].iter().any(|begin| at(*begin, b"\x89HDF\r\n\x1a\n")) {
         found.insert(Format::Hdf5);
     }
+    // Zstd's frames before they were final, which its tools still open.
+    if matches!(head.first(), Some(0x1e | 0x22..=0x27)) && at(1, b"\xb5\x2f\xfd") {
+        found.insert(Format::Zstd);
+    }
     if at(0, b"RIFF") && at(8, b"WEBP") {
         found.insert(Format::Webp);
     }

@@ -1,9 +1,10 @@
 //! Compressed streams that can be looked into.
 
-use super::input::{Input, Unpacked, Watched};
+use super::input::{HEAD, Input, Unpacked, Watched, read_full};
 use super::look::{Place, Search};
+use super::pickle::Walker;
 use super::{Format, Formats, Why};
-use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::{self, BufReader, Read};
 
 /// The largest window of a zstd frame that is allocated, as a power of 2: what `zstd --long` makes. Inside of another
@@ -43,7 +44,7 @@ pub(super) fn zstd<'a>(packed: impl io::BufRead + 'a, depth: u32) -> io::Result<
     Ok(decoder)
 }
 
-/// Whether it begins like a zlib stream, and unpacks.
+/// Whether it begins like a zlib stream, and unpacks, at least to a pickle.
 pub(super) fn is_zlib(head: &[u8]) -> bool {
     let (Some(method), Some(flags)) = (head.first(), head.get(1)) else { return false };
     // Method 8, a window of up to 32 KiB, a checksum of 5 bits, no dictionary.
@@ -51,9 +52,26 @@ pub(super) fn is_zlib(head: &[u8]) -> bool {
     if !header || method & 0x0f != 8 || method >> 4 > 7 || flags & 0x20 != 0 {
         return false;
     }
-    let mut decoder = ZlibDecoder::new(head);
     let mut unpacked = [0; TRIED];
-    super::input::read_full(&mut decoder, &mut unpacked).is_ok_and(|read| read > 0)
+    if read_full(&mut ZlibDecoder::new(head), &mut unpacked).is_ok_and(|read| read > 0) {
+        return true;
+    }
+    // Damaged, with a wrong checksum, or longer than is seen here. What comes before that has been read.
+    let packed = &head[2..];
+    let mut decoder = DeflateDecoder::new(packed);
+    let mut walker = Walker::default();
+    let mut length = 0;
+    loop {
+        let byte = &mut unpacked[..1];
+        match decoder.read(byte) {
+            Ok(1) if length < TRIED => walker.follow(byte),
+            // Blocks may hold nothing or little; that many of them are no chance.
+            Err(_) if head.len() == HEAD && decoder.total_in() == packed.len() as u64 => return true,
+            // Text may unpack to a few bytes.
+            _ => return walker.is_pickle(),
+        }
+        length += 1;
+    }
 }
 
 /// Reads all that is left, if it is no more than `limit` bytes.

@@ -3,19 +3,20 @@
 //! A pickle is a program. What it calls is called while it is read, so one that breaks off, or goes on in nonsense, has
 //! done its work: it need not reach its end to count. Text may look like a few instructions; so what counts is
 //!
-//! - a call of something that was imported, or filling it, after whatever;
-//! - an import, or reaching the end, in a pickle that names its protocol (2 and later do);
-//! - reaching the end after an import;
-//! - reaching the end of the file with the end of a pickle, if pickles of protocol 0 or 1 without any import are all
-//!   there is.
+//! - a call of something that was imported, or filling it with something that is not imported too, a number or nothing;
+//! - an import, where the protocol is named (2 and later do) or an instruction or its number has bytes that no text has;
+//! - reaching the end, in a pickle that names its protocol;
+//! - reaching the end of the file with the end of a pickle.
 
+mod lines;
 mod opcodes;
 mod stack;
 #[cfg(test)]
 mod tests;
 
+use lines::KEPT;
 use opcodes::{Argument, GLOBAL, INST, Step};
-use stack::{Halt, Item, Stack};
+use stack::{Halt, Stack};
 
 /// Instructions are followed for so many bytes, long texts not counted. What held so far is a pickle.
 const FOLLOWED: u64 = 64 << 20;
@@ -23,8 +24,6 @@ const FOLLOWED: u64 = 64 << 20;
 const NAMES_WITHIN: u64 = 64 << 10;
 /// So many imports are told.
 const IMPORTS: usize = 5;
-/// The longest text and line that are kept.
-const KEPT: usize = 200;
 /// The number that torch's pickles began with before it used zip, as bytes of a pickled number.
 const TORCH: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
@@ -36,9 +35,13 @@ pub(super) struct Walker {
     /// Bytes that were followed, and how many before it was known to be a pickle.
     followed: u64,
     known_at: Option<u64>,
-    /// Whether this pickle names its protocol, and whether it imports anything.
+    /// Whether this pickle names its protocol.
     protocol: bool,
+    /// Whether it or one before imports anything, and whether by what is a name.
     import: bool,
+    by_name: bool,
+    /// Whether what was followed has bytes that no text has.
+    binary: bool,
     /// Whether a pickle has just ended, and nothing follows so far.
     between: bool,
     imports: Vec<String>,
@@ -69,6 +72,8 @@ impl Default for Walker {
             known_at: None,
             protocol: false,
             import: false,
+            by_name: false,
+            binary: false,
             between: false,
             imports: Vec::new(),
             torch: false,
@@ -127,8 +132,16 @@ impl Walker {
 
     /// The file ends here.
     pub(super) fn end(&mut self) {
+        // A line that the file's end cuts is one without its last byte, for want of a line feed.
+        if let State::Line { op: GLOBAL | INST, first: Some(_), line } = &mut self.state
+            && line.len() > 1
+        {
+            line.pop();
+            let line = std::mem::take(line);
+            self.end_line(line);
+        }
         if self.between && matches!(self.state, State::Instruction) {
-            self.known_at.get_or_insert(self.followed);
+            self.known();
         }
         self.state = State::Over;
     }
@@ -160,6 +173,10 @@ impl Walker {
     }
 
     fn byte(&mut self, byte: u8) {
+        if byte.is_ascii_control() && !matches!(byte, 0x08..=0x0d | 0x1b) {
+            self.binary = true;
+            self.no_text();
+        }
         match &mut self.state {
             State::Instruction => self.begin(byte),
             State::Number { op, argument, need, have, value } => {
@@ -170,7 +187,7 @@ impl Walker {
                     if let Argument::Counted(bytes) = *argument {
                         self.begin_text(op, bytes, value);
                     } else {
-                        self.step(op, value, None);
+                        self.step(op, Some(value), None);
                     }
                 }
             }
@@ -178,16 +195,12 @@ impl Walker {
                 let line = std::mem::take(line);
                 self.end_line(line);
             }
-            State::Line { op, first, line } => {
-                let name = first.is_some() || matches!(*op, GLOBAL | INST);
-                let fits = if name { self.protocol || is_of_name(byte) } else { opcodes::fits(*op, line, byte) };
-                if !fits {
+            State::Line { op, line, .. } => {
+                let anything = self.protocol && matches!(*op, GLOBAL | INST);
+                if anything || lines::fits(*op, line, byte) {
+                    lines::keep(*op, line, byte);
+                } else {
                     self.state = State::Over;
-                } else if line.len() < KEPT {
-                    line.push(byte);
-                } else if let (b'S', Some(last)) = (*op, line.last_mut()) {
-                    // How it ends must be known.
-                    *last = byte;
                 }
             }
             State::Text { .. } | State::Over => {}
@@ -195,10 +208,14 @@ impl Walker {
     }
 
     fn begin(&mut self, op: u8) {
+        // A line feed behind the end, as editors leave it.
+        if self.between && self.import && op.is_ascii_whitespace() {
+            return;
+        }
         self.between = false;
         self.state = match opcodes::argument(op) {
             None => State::Over,
-            Some(Argument::None) => return self.step(op, 0, None),
+            Some(Argument::None) => return self.step(op, None, None),
             Some(argument @ (Argument::Fixed(need) | Argument::Counted(need))) => {
                 State::Number { op, argument, need, have: 0, value: 0 }
             }
@@ -222,7 +239,7 @@ impl Walker {
     fn end_text(&mut self) {
         if let State::Text { op, kept, .. } = std::mem::replace(&mut self.state, State::Instruction) {
             self.torch |= op == 0x8a && kept.as_deref() == Some(&TORCH);
-            self.step(op, 0, kept.as_deref());
+            self.step(op, None, kept.as_deref());
         }
     }
 
@@ -231,36 +248,31 @@ impl Walker {
         match (op, first) {
             (GLOBAL | INST, None) => self.state = State::Line { op, first: Some(line), line: Vec::new() },
             (GLOBAL | INST, Some(module)) => {
-                // The lines of a text are hardly ever names; those of a pickle must be, or nothing is imported.
-                let names = is_name(&module) && is_name(&line);
+                let names = lines::is_name(&module) && lines::is_name(&line);
                 if !(self.protocol || names) {
                     self.state = State::Over;
                     return;
                 }
                 let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                 self.imports(&text(&module), &text(&line));
-                self.step(op, 0, None);
+                self.step(op, None, None);
             }
-            (op, _) if !opcodes::is_argument(op, &line) => self.state = State::Over,
+            (op, _) if !lines::is_argument(op, &line) => self.state = State::Over,
             (b'S', _) => {
                 let text = line.trim_ascii_end();
                 let inner = &text[1..text.len() - 1];
-                self.step(op, 0, Some(inner));
+                self.step(op, None, Some(inner));
             }
-            (op, _) => {
-                let digits = line.iter().filter(|c| c.is_ascii_digit()).take(18);
-                let number = digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
-                self.step(op, number, Some(&line));
-            }
+            (op, _) => self.step(op, lines::number(&line), Some(&line)),
         }
     }
 
-    fn step(&mut self, op: u8, number: u64, text: Option<&[u8]>) {
+    fn step(&mut self, op: u8, number: Option<u64>, text: Option<&[u8]>) {
         self.state = State::Instruction;
         match opcodes::step(op, number, text, &mut self.stack) {
             Ok(Step::On) => {}
             Ok(Step::Import(module, name)) => {
-                let (module, name) = (self.named(module), self.named(name));
+                let (module, name) = (self.stack.text(module).to_owned(), self.stack.text(name).to_owned());
                 self.imports(&module, &name);
             }
             // Hardly any program gives such numbers, and bytes of weights look like them.
@@ -271,11 +283,11 @@ impl Walker {
             Ok(Step::Call) => {}
             Ok(Step::Protocol) => self.protocol = true,
             Ok(Step::Stop) => {
-                if self.protocol || self.import {
+                if self.protocol {
                     self.known();
                 }
                 self.stack.clear();
-                (self.protocol, self.import, self.between) = (false, false, true);
+                (self.protocol, self.between) = (false, true);
             }
             Err(Halt::Deep) => {
                 self.known();
@@ -285,31 +297,27 @@ impl Walker {
         }
     }
 
-    fn named(&self, item: Item) -> String {
-        self.stack.text(item).to_owned()
-    }
-
     fn imports(&mut self, module: &str, name: &str) {
         self.import = true;
+        self.by_name |= lines::is_name(module.as_bytes()) && lines::is_name(name.as_bytes());
         if self.protocol {
             self.known();
         }
+        self.no_text();
         let import = format!("{module}.{name}");
         if self.imports.len() < IMPORTS && !self.imports.contains(&import) {
             self.imports.push(import);
         }
     }
 
+    /// An import makes a pickle of what is no text.
+    fn no_text(&mut self) {
+        if self.binary && self.by_name {
+            self.known();
+        }
+    }
+
     fn known(&mut self) {
         self.known_at.get_or_insert(self.followed);
     }
-}
-
-/// Whether a byte may stand in the name of a module, or of something in it: letters, digits, and all that is not ASCII.
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-') || byte >= 0x80
-}
-
-fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && !name[0].is_ascii_digit() && std::str::from_utf8(name).is_ok()
 }

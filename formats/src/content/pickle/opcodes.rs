@@ -28,7 +28,7 @@ pub(super) enum Step {
     Import(Item, Item),
     /// Something is imported that the reading program gave a number.
     Extension,
-    /// Something that was imported is called, or filled.
+    /// Something that was imported is called, or filled with what tells that it is.
     Call,
     /// It says that a protocol is used; those before 2 don't.
     Protocol,
@@ -87,35 +87,8 @@ pub(super) fn is_signed(op: u8) -> bool {
     matches!(op, b'T' | 0x8b)
 }
 
-/// Whether `byte` may stand in the line behind `op`. What a reader of pickles takes for a number is wider than this
-/// world's numbers: bases, spaces, underscores, and whatever follows a NUL.
-pub(super) fn fits(op: u8, line: &[u8], byte: u8) -> bool {
-    let blank = matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c);
-    match op {
-        b'I' | b'L' | b'F' | b'g' | b'p' => {
-            line.contains(&0) || byte == 0 || blank || byte.is_ascii_alphanumeric() || b"+-._".contains(&byte)
-        }
-        b'S' => !line.is_empty() || matches!(byte, b'\'' | b'"'),
-        _ => true,
-    }
-}
-
-/// Whether a whole line could be the argument of `op`.
-pub(super) fn is_argument(op: u8, line: &[u8]) -> bool {
-    let digit = || line.iter().any(u8::is_ascii_digit);
-    match op {
-        b'I' | b'L' | b'g' | b'p' => digit(),
-        b'F' => digit() || line.to_ascii_lowercase().windows(3).any(|w| w == b"inf" || w == b"nan"),
-        b'S' => {
-            let text = line.trim_ascii_end();
-            text.len() >= 2 && text.first() == text.last()
-        }
-        _ => true,
-    }
-}
-
-/// What `op` does, with its argument: a number, or the bytes of a text if they are short.
-pub(super) fn step(op: u8, number: u64, text: Option<&[u8]>, stack: &mut Stack) -> Result<Step, Halt> {
+/// What `op` does, with its argument: a number, `None` if it is not known, or the bytes of a text if they are short.
+pub(super) fn step(op: u8, number: Option<u64>, text: Option<&[u8]>, stack: &mut Stack) -> Result<Step, Halt> {
     match op {
         b'(' => stack.push(Item::Mark)?,
         b'.' => {
@@ -128,10 +101,8 @@ pub(super) fn step(op: u8, number: u64, text: Option<&[u8]>, stack: &mut Stack) 
             let top = stack.top()?;
             stack.push(top)?;
         }
-        b'F' | b'I' | b'L' | b'J' | b'K' | b'M' | b'N' | b'G' | b'}' | b']' | b')' | 0x88..=0x8b | 0x8f => {
-            stack.push(Item::Plain)?;
-        }
-        b'B' | b'C' | 0x8e | 0x96 => stack.push(Item::Plain)?,
+        b'F' | b'I' | b'L' | b'J' | b'K' | b'M' | b'N' | b'G' | 0x88..=0x8b => stack.push(Item::Plain)?,
+        b'}' | b']' | b')' | 0x8f | b'B' | b'C' | 0x8e | 0x96 => stack.push(Item::Made)?,
         b'S' | b'V' | b'T' | b'U' | b'X' | 0x8c | 0x8d => stack.push_text(text)?,
         b'P' | 0x97 => stack.push(Item::Unknown)?,
         b'Q' => {
@@ -139,32 +110,28 @@ pub(super) fn step(op: u8, number: u64, text: Option<&[u8]>, stack: &mut Stack) 
             stack.push(Item::Unknown)?;
         }
         b'g' | b'h' | b'j' => stack.get(number)?,
-        b'p' | b'q' | b'r' => stack.put(Some(number))?,
-        0x94 => stack.put(None)?,
-        b'a' => return fill(stack, 1),
+        b'p' | b'q' | b'r' => stack.put(number)?,
+        0x94 => stack.memoize()?,
+        b'a' | b'b' => return fill(stack, 1),
         b's' => return fill(stack, 2),
         b'e' | b'u' | 0x90 => {
-            stack.pop_to_mark()?;
-            return fill(stack, 0);
+            let tells = stack.pop_to_mark()?.tells;
+            return filled(stack, tells);
         }
         b'd' | b'l' | b't' | 0x91 => {
             stack.pop_to_mark()?;
-            stack.push(Item::Plain)?;
+            stack.push(Item::Made)?;
         }
         0x85..=0x87 => {
             for _ in 0x84..op {
                 stack.pop()?;
             }
-            stack.push(Item::Plain)?;
+            stack.push(Item::Made)?;
         }
         b'R' | 0x81 => return call(stack, 1),
         0x92 => return call(stack, 2),
-        b'b' => {
-            stack.pop()?;
-            return if stack.top()?.is_live() { Ok(Step::Call) } else { Err(Halt::Fault) };
-        }
         b'o' => {
-            let (class, _) = stack.pop_to_mark()?;
+            let class = stack.pop_to_mark()?.first;
             stack.push(Item::Live)?;
             return if class.is_some_and(Item::is_live) { Ok(Step::Call) } else { Err(Halt::Fault) };
         }
@@ -174,20 +141,21 @@ pub(super) fn step(op: u8, number: u64, text: Option<&[u8]>, stack: &mut Stack) 
             return Ok(Step::Call);
         }
         GLOBAL => {
-            stack.push(Item::Live)?;
+            stack.push(Item::Import)?;
             return Ok(Step::On);
         }
         0x82..=0x84 => {
-            stack.push(Item::Live)?;
+            stack.push(Item::Import)?;
             return Ok(Step::Extension);
         }
         0x93 => {
             let (name, module) = (stack.pop()?, stack.pop()?);
-            let texts = [name, module].iter().all(|item| matches!(item, Item::Text(_) | Item::Unknown));
-            stack.push(Item::Live)?;
+            // What was imported may be a text too, such as `os.__name__`.
+            let texts = [name, module].iter().all(|item| matches!(item, Item::Text(_)) || item.is_live());
+            stack.push(Item::Import)?;
             return if texts { Ok(Step::Import(module, name)) } else { Err(Halt::Fault) };
         }
-        0x80 if number <= HIGHEST_PROTOCOL => return Ok(Step::Protocol),
+        0x80 if number.is_some_and(|number| number <= HIGHEST_PROTOCOL) => return Ok(Step::Protocol),
         0x95 => {}
         0x98 => drop(stack.top()?),
         _ => return Err(Halt::Fault),
@@ -195,20 +163,34 @@ pub(super) fn step(op: u8, number: u64, text: Option<&[u8]>, stack: &mut Stack) 
     Ok(Step::On)
 }
 
-/// Puts `items` into what stands below them. A list or dictionary only takes them; anything else has code for that.
+/// Puts `items` into what stands below them, or builds on it.
 fn fill(stack: &mut Stack, items: u8) -> Result<Step, Halt> {
+    let mut tells = false;
     for _ in 0..items {
-        stack.pop()?;
+        tells |= stack.pop()?.tells();
     }
-    Ok(if stack.top()?.is_live() { Step::Call } else { Step::On })
+    filled(stack, tells)
 }
 
-/// Calls what stands below so many arguments.
+/// What stands on top was filled. A list or dictionary only takes what it gets; anything else has code for that. Python
+/// goes on after building with nothing, an empty tuple or dictionary on anything.
+fn filled(stack: &Stack, tells: bool) -> Result<Step, Halt> {
+    Ok(if stack.top()?.is_live() && tells { Step::Call } else { Step::On })
+}
+
+/// Calls what stands below so many arguments: with the second popped, the first are given by name.
 fn call(stack: &mut Stack, arguments: u8) -> Result<Step, Halt> {
+    let mut argument = Item::Plain;
     for _ in 0..arguments {
-        stack.pop()?;
+        argument = stack.pop()?;
     }
     let called = stack.pop()?;
     stack.push(Item::Live)?;
-    if called.is_live() { Ok(Step::Call) } else { Err(Halt::Fault) }
+    match argument {
+        // A number holds no arguments.
+        Item::Plain => Err(Halt::Fault),
+        _ if !called.is_live() => Err(Halt::Fault),
+        _ if argument.tells() => Ok(Step::Call),
+        _ => Ok(Step::On),
+    }
 }

@@ -65,6 +65,8 @@ fn what_calls_something_need_not_end() {
     is(b"csys\npath\nS'/x'\na\xff", &["sys.path"]);
     is(b"csys\npath\np0\n0g0\nS'/x'\na\xff", &["sys.path"]);
     is(b"csys\nmodules\nS'os'\nNs\xff", &["sys.modules"]);
+    is(b"csys\npath\n(S'/x'\ne\xff", &["sys.path"]);
+    is(b"csys\npath\n(NS'/x'\nu\xff", &["sys.path"]);
     // An import alone counts where the protocol is named; only then can no text be taken for it.
     is(b"\x80\x02cevil\nx\n\xff", &["evil.x"]);
     is(b"N0N0N0\x80\x04\x8c\x01a\x8c\x01b\x93\xff", &["a.b"]);
@@ -76,6 +78,79 @@ fn numbers_are_read_as_loosely_as_python_does() {
     for number in ["I 0x1f", "I1_0", "L-3L", "I5\0whatever!", "F-inf", "F 1e3 "] {
         is(&[number.as_bytes(), b"\n0", CALLS[0]].concat(), &["posix.system"]);
     }
+}
+
+#[test]
+fn what_python_goes_past_does_not_end_the_walk() {
+    let call = CALLS[0];
+    for before in [
+        // Building on anything, with nothing.
+        b"]Nb".as_slice(),
+        b"K\x01)b",
+        b"Va\n}b",
+        b"(lN}\x86b",
+        // To C, no number at all.
+        b"I\0\n",
+        b"I\0what?\n",
+        // A mark is popped like anything else.
+        b"(0",
+        b"((N1",
+        b"]p-0\n",
+        b"\x95\0\0\0\0\0\0\0\0",
+        b"C\x01a\x98",
+    ] {
+        is(&[before, call].concat(), &["posix.system"]);
+    }
+    let blanks = vec![b' '; 400];
+    is(&[b"S'a".as_slice(), &blanks, b"b'", &blanks, b"\n0", call].concat(), &["posix.system"]);
+}
+
+#[test]
+fn a_memo_is_what_was_put_there_last() {
+    let last = b"(Vtrue\ntR";
+    for put in [
+        b"Va\np0\n0cos\nsystem\np0\n0g0\n".as_slice(),
+        // Numbers too large to be told apart, or followed by a NUL, spaces, zeros.
+        b"Va\np1000000000000000000007\n0cos\nsystem\np1000000000000000000008\n0g1000000000000000000008\n",
+        b"Va\np1\n0Va\np17\n0cos\nsystem\np1\x007\n0g1\x007\n",
+        b"Va\np12\n0cos\nsystem\np 1_2 \n0g+0012\n",
+        // The next number is that of things in the memo, not of times that something was put there.
+        b"Va\np0\np0\n0Va\np2\n0Va\np1\n0cos\nsystem\n\x940h\x03",
+        b"Va\np1\n0cos\nsystem\n\x940h\x01",
+        b"Va\np0\np0\n0cos\nsystem\n\x940Va\np2\n0h\x01",
+    ] {
+        is(&[put, last].concat(), &["os.system"]);
+    }
+    let zeros = vec![b'0'; 300];
+    is(&[b"Va\np1\n0cos\nsystem\np".as_slice(), &zeros, b"1\n0g1\n", last].concat(), &["os.system"]);
+    // A reader may be used again, and then keeps what it has.
+    is(&[b"cos\nsystem\np0\n.Va\n\x940g0\n", last.as_slice()].concat(), &["os.system"]);
+    // More than is remembered.
+    let many: String = (0..2_000).map(|n| format!("Va\np{n}\n0")).collect();
+    is(&[many.as_bytes(), b"cos\nsystem\np5\n0g5\n", last].concat(), &["os.system"]);
+}
+
+#[test]
+fn what_is_imported_may_be_a_text() {
+    is(b"cos\n__name__\nVsystem\n\x93(Vtrue\ntR", &["os.__name__", "?.system"]);
+}
+
+#[test]
+fn a_line_may_end_with_the_file() {
+    is(b"(Vtrue\nios\nsystemX", &["os.system"]);
+    is(b"\x80\x02cevil\nmainX", &["evil.main"]);
+    is_not(b"(Vtrue\nios\ns");
+    is_not(b"config\nmodel");
+}
+
+#[test]
+fn an_import_alone_counts_in_what_is_no_text() {
+    is(b"cevil\nx\nq\0", &["evil.x"]);
+    is(b"K\x010cevil\nx\n?", &["evil.x"]);
+    is(b"Vevil\nq\0Vx\n\x93", &["evil.x"]);
+    is(b"cevil\nx\n.", &["evil.x"]);
+    is(b"cevil\nx\np0\n.\r\n", &["evil.x"]);
+    is_not(b"cevil\nx\np0\n. and text");
 }
 
 #[test]
@@ -130,6 +205,15 @@ fn text_and_weights_are_no_pickles() {
         "clang\nversion\n",
         "config\nmodel\nReadme\n",
         "Ib\n.",
+        "config\nmodel\nName\n",
+        "cat\ndog\ncow\nhorse\nape\n",
+        "cat\ndog\ncow\nhorse\nbird\n",
+        "cat\ndog\ncow\nhorse\nRabbit\n",
+        "cat\ndog\n(cow\nhorse\neel\n",
+        "cache\nbuild\n.git\n",
+        "(included\n30969\nAuto\n",
+        "count\nmean\np50\np99\n",
+        "class\nname\n\u{e9}t\u{e9}\n",
     ] {
         is_not(text.as_bytes());
     }
