@@ -110,13 +110,25 @@ fn is_json(bytes: &[u8], whole: bool) -> bool {
     }
 }
 
-/// Alone, lzma has no magic number: its usual properties, a size of dictionary that is one, and a length or none.
+/// Alone, lzma has no magic number: properties, a size of dictionary that is one, and no length or, with the usual
+/// properties, one.
 fn is_lzma(head: &[u8]) -> bool {
-    let dictionary =
-        little(head, 1, 4).is_some_and(|d| d >= 4096 && (d.is_power_of_two() || (d / 3 * 2).is_power_of_two()));
-    let length = little(head, 5, 8).is_some_and(|length| length == u64::MAX || length < 1 << 40);
-    // The range coder's first byte.
-    head.first() == Some(&0x5d) && dictionary && length && head.get(13) == Some(&0)
+    let (Some(properties), Some(dictionary), Some(length)) =
+        (head.first().map(|p| u32::from(*p)), little(head, 1, 4), little(head, 5, 8))
+    else {
+        return false;
+    };
+    // Literal context and position bits, at most 4 together, and position bits: pb * 45 + lp * 9 + lc.
+    let (context, position) = (properties % 9, properties / 9 % 5);
+    let is_usual = properties == 0x5d;
+    let is_known = properties < 225 && context + position <= 4;
+    let least = if is_usual { 1 } else { 4096 };
+    let is_size = dictionary.is_power_of_two() || (dictionary / 3 * 2).is_power_of_two();
+    let dictionary = dictionary == u64::from(u32::MAX) || dictionary >= least && is_size;
+    // Small numbers in a row look like other properties with a length.
+    let length = length == u64::MAX || is_usual && length < 1 << 38;
+    // The range coder's first byte stands behind.
+    is_known && dictionary && length && head.get(13) == Some(&0)
 }
 
 /// The masked CRC-32C of the first record's length stands behind it.
