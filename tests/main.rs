@@ -25,6 +25,7 @@ mod hostile_seal;
 mod interrupted;
 mod judged_anew;
 mod killed;
+mod keys_told;
 mod looking;
 mod media;
 mod media_capacity;

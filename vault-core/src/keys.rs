@@ -7,6 +7,7 @@ use crate::unlock::{self, Ask, Lock, PluginConfig, Protection, UnlockError};
 use crate::vault::{Vault, VaultError, identities_to_text, parse_identities};
 use gapvault_formats::agefile::{Identity, Recipient, Suite};
 use gapvault_formats::custody::Event;
+use gapvault_formats::names::shorten;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -33,7 +34,7 @@ pub enum KeysError {
         path: PathBuf,
     },
     /// A recipient of the vault's own: who loses the one loses the other.
-    #[error("{recipient} is this vault's own recipient")]
+    #[error("{} is this vault's own recipient", shorten(&recipient.to_string()))]
     Own {
         /// Which one.
         recipient: Recipient,
@@ -42,7 +43,7 @@ pub enum KeysError {
     #[error("two recovery recipients of one kind are named")]
     TwoOfOne,
     /// A native recipient where a plugin's should be.
-    #[error("{recipient} is no recipient of a plugin")]
+    #[error("{} is no recipient of a plugin", shorten(recipient))]
     NoPlugin {
         /// What was named.
         recipient: String,

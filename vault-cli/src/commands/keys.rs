@@ -3,6 +3,7 @@
 use crate::ask::new_passphrase;
 use crate::cli::Global;
 use crate::failure::Failure;
+use crate::text::short;
 use crate::ui::Ui;
 use clap::ArgGroup;
 use gapvault_core::formats::agefile::Recipient;
@@ -137,7 +138,7 @@ fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
     let _ = writeln!(human, "card      {}", told.card);
     let _ = writeln!(human, "signs     {}", told.signs);
     for recipient in &recipients {
-        let _ = writeln!(human, "opens     {:12}{recipient}", recipient.suite().as_str());
+        let _ = writeln!(human, "opens     {:12}{}", recipient.suite().as_str(), short(recipient));
     }
     let kept = match (told.protection, told.plugin) {
         (None, _) => {
@@ -153,7 +154,7 @@ fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
         let _ = writeln!(human, "older     {older}, until `gapvault rekey --forget-old`");
     }
     for recipient in &recovery {
-        let _ = writeln!(human, "recovery  {:12}{recipient}", recipient.suite().as_str());
+        let _ = writeln!(human, "recovery  {:12}{}", recipient.suite().as_str(), short(recipient));
     }
     if recovery.is_empty() {
         let _ = writeln!(human, "recovery  none: `gapvault recovery new --out FILE` makes an identity to keep offline");

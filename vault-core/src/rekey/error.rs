@@ -7,7 +7,7 @@ use crate::trust::TrustError;
 use crate::vault::VaultError;
 use gapvault_formats::agefile::Recipient;
 use gapvault_formats::ids::BundleId;
-use gapvault_formats::names::TentName;
+use gapvault_formats::names::{TentName, shorten};
 use std::path::PathBuf;
 
 /// Why keys are not renewed. What the vault holds can be opened as before.
@@ -68,5 +68,5 @@ explain!(RekeyError, pass: [Vault, Keys, Trust], {
 });
 
 fn told(recipients: &[Recipient]) -> String {
-    recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    recipients.iter().map(|recipient| shorten(&recipient.to_string())).collect::<Vec<_>>().join(" or ")
 }
