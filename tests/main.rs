@@ -48,6 +48,7 @@ mod readme;
 mod recovery_set;
 mod rekey_identity;
 mod rekey_wraps;
+mod rekey_recover;
 mod repairing;
 mod resealed_fields;
 mod resume;

@@ -3,7 +3,7 @@
 use crate::ask::new_passphrase;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::text::short;
+use crate::text::{count, short};
 use crate::ui::Ui;
 use clap::ArgGroup;
 use gapvault_core::formats::agefile::Recipient;
@@ -71,6 +71,7 @@ struct Told<'a> {
     signs: KeyFingerprint,
     recipients: &'a [Recipient],
     older: Option<usize>,
+    set_aside: Vec<&'a Path>,
     protection: Option<&'static str>,
     plugin: Option<&'a Path>,
     recovery: &'a [Recipient],
@@ -123,12 +124,13 @@ fn on_path(recipient: &str) -> Result<PathBuf, Failure> {
 }
 
 fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
-    let Kept { recipients, protection, plugin, older, recovery } = kept(vault)?;
+    let Kept { recipients, protection, plugin, older, set_aside, recovery } = kept(vault)?;
     let told = Told {
         card: vault.card().fingerprint(),
         signs: vault.card().key.fingerprint(),
         recipients: &recipients,
         older,
+        set_aside: set_aside.iter().map(|file| file.path.as_path()).collect(),
         protection: protection.map(gapvault_core::unlock::Protection::name),
         plugin: plugin.as_ref().map(|plugin| plugin.program.as_path()),
         recovery: &recovery,
@@ -152,6 +154,10 @@ fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
     let _ = writeln!(human, "kept      {kept}");
     if let Some(older) = older.filter(|older| *older > 0) {
         let _ = writeln!(human, "older     {older}, until `gapvault rekey --forget-old`");
+    }
+    if !set_aside.is_empty() {
+        let files = count(set_aside.len() as u64, "file");
+        let _ = writeln!(human, "aside     {files} that a recovery set aside, until `gapvault rekey --forget-old`");
     }
     for recipient in &recovery {
         let _ = writeln!(human, "recovery  {:12}{}", recipient.suite().as_str(), short(recipient));

@@ -40,7 +40,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, FsError> {
 /// log's entry and the rename. Whoever changes the vault makes up for that.
 pub(super) fn settle(root: &Path, card: Card, log: &[Entry], access: Access) -> Result<Card, VaultError> {
     let (place, next) = (root.join(NAME), root.join(NEXT));
-    let Some(expected) = last(log) else { return Ok(card) };
+    let Some(expected) = cards(log).next_back() else { return Ok(card) };
     let card = if card.fingerprint() == expected {
         card
     } else {
@@ -61,9 +61,9 @@ pub(super) fn settle(root: &Path, card: Card, log: &[Entry], access: Access) -> 
     Ok(card)
 }
 
-/// The card that the log names last.
-fn last(log: &[Entry]) -> Option<CardFingerprint> {
-    log.iter().rev().find_map(|entry| match entry.event {
+/// The cards that the log names, in its order.
+fn cards(log: &[Entry]) -> impl DoubleEndedIterator<Item = CardFingerprint> {
+    log.iter().filter_map(|entry| match entry.event {
         Event::Init { card, .. } | Event::Card { card } => Some(card),
         _ => None,
     })
@@ -79,6 +79,12 @@ impl Vault {
         sync_folder(&self.root)?;
         self.card = card;
         Ok(())
+    }
+
+    /// The cards that the vault had before this one.
+    pub(crate) fn earlier_cards(&self) -> Vec<CardFingerprint> {
+        let own = self.card.fingerprint();
+        cards(self.log()).filter(|card| *card != own).collect()
     }
 
     /// The recipients of the recovery identity, one a suite at most: what this vault holds opens with it too.
