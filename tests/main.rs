@@ -8,6 +8,7 @@ mod approvals_brought;
 mod approvals_told;
 mod approving;
 mod approving_killed;
+mod approving_renewed;
 mod changing;
 mod cli;
 mod content;

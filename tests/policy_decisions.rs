@@ -106,7 +106,7 @@ const TABLE: &[Row] = &[
     ("a seal signature of an approver", |b| { b.asks(1, &["bob"]); b.seals("bob") }, Rule::Approvals, Err("none has approved")),
     ("somebody with another role", |b| { b.asks(1, &["bob"]); b.approves("root") }, Rule::Approvals, Err("root (key ")),
     ("somebody of the tent who is no approver", |b| { b.asks(1, &["bob"]); b.approves("carol") }, Rule::Approvals, Err("not among those who may approve")),
-    ("a stranger", |b| { b.asks(1, &["bob"]); b.approves("stranger") }, Rule::Approvals, Err("the policy gives its key to nobody")),
+    ("a stranger", |b| { b.asks(1, &["bob"]); b.approves("stranger") }, Rule::Approvals, Err("the policy gives this key to nobody")),
     ("the exporter", |b| { b.asks(1, &["ann", "bob"]); b.approves("ann") }, Rule::Approvals, Err("the exporter's own approval does not count")),
     ("the exporter's other key", |b| { b.asks(1, &["ann", "bob"]); b.policy.persons[0].keys.push(key("ann-2")); b.approves("ann-2") }, Rule::Approvals, Err("the exporter's own approval does not count")),
     ("the exporter, where that is allowed", |b| { b.asks(1, &["ann"]).not_exporter = false; b.approves("ann") }, Rule::Approvals, Ok("1 of 1 approved: ann")),

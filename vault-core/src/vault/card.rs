@@ -3,7 +3,7 @@
 //!
 //! A new card is written beside the one that there is, then logged, then renamed into its place.
 
-use super::{Access, Vault, VaultError};
+use super::{Access, Vault, VaultError, policies};
 use crate::error::FsError;
 use crate::fs::{sync_folder, write_replacing};
 use gapvault_formats::agefile::Recipient;
@@ -79,6 +79,25 @@ impl Vault {
         sync_folder(&self.root)?;
         self.card = card;
         Ok(())
+    }
+
+    /// Whether this vault has or had a card of that fingerprint with that recipient. Which cards it had, the log says; what
+    /// stood on those of before, the policies that were in force, or an identity that is still kept.
+    pub(crate) fn had_card(&self, card: &CardFingerprint, recipient: &Recipient) -> Result<bool, VaultError> {
+        if !cards(self.log()).any(|known| known == *card) {
+            return Ok(false);
+        }
+        if self.age_identities(recipient.suite())?.iter().any(|identity| identity.recipient() == *recipient) {
+            return Ok(true);
+        }
+        for (epoch, digest) in policies::named(self.log()).rev() {
+            let policy = policies::load_named(&self.root, epoch, digest)?.policy;
+            let own = policy.site(&self.card.site).filter(|site| site.card == *card);
+            if own.is_some_and(|site| site.recipient_for(recipient.suite()) == recipient) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The cards that the vault had before this one.
