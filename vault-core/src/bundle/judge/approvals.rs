@@ -172,7 +172,10 @@ impl Tally {
     pub(super) fn told(&self) -> String {
         match self.needed {
             0 => "the tent asks for no approvals".to_owned(),
-            needed => format!("{} of {needed} approved: {}", self.counted.len(), join(&self.persons())),
+            needed => {
+                let (has, persons) = (self.counted.len(), join(&self.persons()));
+                format!("approved by {has} ({persons}), {needed} needed")
+            }
         }
     }
 
