@@ -44,6 +44,29 @@ fn a_vault_that_has_its_identities_is_not_recovered() {
     assert_same_tree(&source, &gap.path("out"));
 }
 
+#[test]
+fn a_recovery_goes_on_with_the_recovery_identity_of_the_other_suite() {
+    let gap = Gap::new();
+    let [classic, later] = Suite::ALL.map(|suite| recovery(&gap, &gap.cluster, suite));
+    let sources = [export(&gap, "model:v1", &[]), export(&gap, "model:v2", &["--post-quantum"])];
+    gap.import().expect(0);
+    for name in ["age.key", "age-pq.key"] {
+        fs::remove_file(gap.cluster.vault.join("secrets").join(name)).unwrap();
+    }
+    let first = recover(&gap, std::slice::from_ref(&classic)).expect(4);
+    assert!(first.err.contains("bundles underway to the old card can't be opened any more"), "{first:#?}");
+    // The new identities are there; one bundle still needs the other file. What is underway to them stays readable.
+    let second = recover(&gap, std::slice::from_ref(&later)).expect(0);
+    assert!(!second.err.contains("underway"), "{second:#?}");
+    assert_eq!(gap.cluster.run(["keys", "--json"]).expect(0).json()["older"], 2);
+    for (name, source) in ["model:v1", "model:v2"].iter().zip(&sources) {
+        let to = name.replace(':', " ");
+        gap.checkout(name, &to).expect(0);
+        assert_same_tree(source, &gap.path(&to));
+    }
+    recover(&gap, &[classic, later]).refused(2, "the vault's identities are here");
+}
+
 fn protect(gap: &Gap, passphrase: &str) {
     let file = gap.path("passphrase");
     fs::write(&file, passphrase).unwrap();

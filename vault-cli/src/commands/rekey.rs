@@ -93,7 +93,7 @@ struct SetAside {
 
 pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if args.identity {
-        let Renewed { card, bundles, policy } = if args.recover.is_empty() {
+        let Renewed { card, bundles, policy, kept } = if args.recover.is_empty() {
             identity(&mut global.open(Access::Write)?, ui.observer())?
         } else {
             recover(global.root()?, Clock::SYSTEM, &args.recover, global.person(), ui.observer())?
@@ -105,7 +105,7 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
             human,
             "card fingerprint {card_fingerprint}: give the card (`gapvault card`) to the other sites; `gapvault trust CARD --renew` puts it in the place of the old one there"
         );
-        if !args.recover.is_empty() {
+        if !kept {
             ui.note(
                 "note: bundles underway to the old card can't be opened any more; have them exported again once the exporters have the new one",
             );

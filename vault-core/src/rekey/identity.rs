@@ -1,7 +1,7 @@
 //! The vault's own age identities renewed, with a new card; also when those of before are lost.
 
 use super::RekeyError;
-use super::rewrap::{Openers, Rewrapped, rewrap};
+use super::rewrap::{Openers, Rewrapped, all_open, rewrap};
 use crate::clock::Clock;
 use crate::held;
 use crate::keys::{new_identities, read_identities};
@@ -25,6 +25,8 @@ pub struct Renewed {
     pub bundles: Vec<Rewrapped>,
     /// What became of the vault's own entry in the policy.
     pub policy: Option<Changed>,
+    /// Whether the vault keeps the identities of before, and opens what is underway to them.
+    pub kept: bool,
 }
 
 /// Makes new identities. Those of before stay, so that bundles underway can be opened, until [`forget_old`].
@@ -37,7 +39,7 @@ pub fn identity(vault: &mut Vault, observer: &dyn Observer) -> Result<Renewed, R
     let bundles = rewrap(vault, &Own::with(vault, &card), Openers::Own, observer)?;
     vault.renew_card(card.clone())?;
     let policy = renew_policy(vault)?;
-    Ok(Renewed { card, bundles, policy })
+    Ok(Renewed { card, bundles, policy, kept: true })
 }
 
 /// Makes new identities for a vault that has lost its own, or can't open them. The recovery identities in `files` open what
@@ -50,7 +52,9 @@ pub fn recover(
     observer: &dyn Observer,
 ) -> Result<Renewed, RekeyError> {
     let mut vault = Vault::open_lost(root, clock)?.asking(Arc::clone(&ask));
-    if vault.has_plain_identities() {
+    // Recovered with one of two recovery identities, a vault has identities again and still needs the other.
+    let own = vault.plain_identities().unwrap_or_default();
+    if !own.is_empty() && all_open(&vault, &own) {
         return Err(RekeyError::NotLost);
     }
     let expected = vault.recovery();
@@ -67,13 +71,21 @@ pub fn recover(
     }
     let new = new_identities();
     let card = card_of(vault.card(), &new);
-    // While only the recovery identity opens them, and it still does afterwards.
-    let bundles = rewrap(&vault, &Own::with(&vault, &card), Openers::These(&recovery), observer)?;
-    vault.set_identities_aside()?;
-    vault.keep_identities(&new)?;
+    let kept = !own.is_empty();
+    if kept {
+        // Before anything is sealed to the new ones that only these open.
+        vault.keep_identities(&[new.as_slice(), &own].concat())?;
+    }
+    // What only the recovery identity opens, it still does afterwards.
+    let openers = [recovery, own].concat();
+    let bundles = rewrap(&vault, &Own::with(&vault, &card), Openers::These(&openers), observer)?;
+    if !kept {
+        vault.set_identities_aside()?;
+        vault.keep_identities(&new)?;
+    }
     vault.renew_card(card.clone())?;
     let policy = renew_policy(&mut vault)?;
-    Ok(Renewed { card, bundles, policy })
+    Ok(Renewed { card, bundles, policy, kept })
 }
 
 /// What was forgotten.

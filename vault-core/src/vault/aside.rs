@@ -6,7 +6,7 @@ use super::{Vault, VaultError, identity};
 use crate::error::FsError;
 use crate::fs::sync_folder;
 use crate::unlock::Protection;
-use gapvault_formats::agefile::Suite;
+use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::ids::CardFingerprint;
 use std::path::PathBuf;
 
@@ -22,13 +22,11 @@ pub struct SetAside {
 }
 
 impl Vault {
-    /// Whether the identities of the card are there, and nothing keeps anybody who reads their files from opening them.
-    pub(crate) fn has_plain_identities(&self) -> bool {
-        let is_plain = |suite| {
-            let ring = Keyring::load(&self.root, suite, &self.card);
-            ring.is_ok_and(|ring| ring.protection() == Some(Protection::Plain))
-        };
-        Suite::ALL.into_iter().all(is_plain)
+    /// The identities, those of the card among them, if they are there and nothing has to be asked for to open them.
+    pub(crate) fn plain_identities(&self) -> Option<Vec<Identity>> {
+        // Only what is not protected is known once it is loaded.
+        let plain = |suite| Some(Keyring::load(&self.root, suite, &self.card).ok()?.known()?.to_vec());
+        Some(Suite::ALL.into_iter().map(plain).collect::<Option<Vec<_>>>()?.concat())
     }
 
     /// Sets aside what there is of the identities, under the fingerprint of the card that they are of. What an earlier
