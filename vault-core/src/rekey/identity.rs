@@ -73,7 +73,7 @@ pub fn recover(
     let card = card_of(vault.card(), &new);
     let kept = !own.is_empty();
     if kept {
-        // Before anything is sealed to the new ones that only these open.
+        // The new ones before anything is sealed to them, as in `identity`: for some of it these may be all that opens it.
         vault.keep_identities(&[new.as_slice(), &own].concat())?;
     }
     // What only the recovery identity opens, it still does afterwards.
