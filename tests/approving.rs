@@ -144,7 +144,7 @@ fn nothing_counts_twice_or_as_something_else() {
             "a stranger",
             Box::new(|_| approves(&approvers, &bundle, "stranger")),
             4,
-            "the policy gives its key to nobody",
+            "the policy gives this key to nobody",
         ),
         (
             "the exporter",
@@ -253,8 +253,12 @@ fn what_would_not_count_is_not_signed() {
     let stick = snapshot(&gap.stick);
     let before = Before::of(&gap.cluster);
     let by = |name: &str| approvers.approve(&gap.cluster, name, &gap.stick, &id);
-    refused("no approver", by("erin"), 4, "would not count: not among those who may approve", &stick);
-    refused("a stranger", by("stranger"), 4, "would not count: the policy gives its key to nobody", &stick);
+    let rule = "; tent aurora takes approvals of 1 of bob, carol, dave, the exporter's not counted: bob, carol, dave could approve it";
+    let not_among = format!("of erin would not count: not among those who may approve{rule}");
+    refused("no approver", by("erin"), 4, &not_among, &stick);
+    let stranger = approvers.key("stranger").public().unwrap().fingerprint();
+    let nobody_s = format!("key {stranger} would not count: the policy gives this key to nobody{rule}");
+    refused("a stranger", by("stranger"), 4, &nobody_s, &stick);
     let other = approvers.approve(&gap.cluster, "bob", &gap.stick, &wrong);
     refused("another bundle", other, 4, "not one that begins with 0000000000000000", &stick);
     let mut own = gap.cluster.command(["approve", "--bundle", &id]);

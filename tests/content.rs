@@ -1,5 +1,6 @@
 //! What files hold, by their bytes: refused at export, and at checkout whatever the exporter's own rules were.
 
+use crate::support::untouched::Before;
 use crate::support::{Gap, Run, assert_same_tree, run, set_mode, snapshot};
 use gapvault_formats::content::Format;
 use gapvault_formats::policy::ContentRules;
@@ -16,6 +17,13 @@ fn make(folder: &Path) {
 fn names(folder: &Path) -> Vec<String> {
     let names = snapshot(folder).into_iter().map(|(path, _)| path.to_str().unwrap().to_owned());
     names.collect()
+}
+
+/// Why the cluster's log says that something was refused last; it is the log's last entry.
+fn refused(gap: &Gap) -> String {
+    let event = gap.cluster.last_event()["refused"].clone();
+    assert_eq!(event["epoch"], gap.cluster.epoch(), "{event:#}");
+    event["reason"].as_str().unwrap().to_owned()
 }
 
 fn allowing() -> ContentRules {
@@ -111,12 +119,20 @@ fn a_checkout_keeps_the_rules_of_its_own_site() {
     gap.import().expect(0);
     gap.cluster.run(["show", "model:v1"]).expect(0);
 
-    let before = (gap.cluster.snapshot(), names(gap.room.path()));
+    let before = (Before::of(&gap.cluster), names(gap.room.path()));
     let run = gap.checkout("model:v1", "out").refused(4, "the content rules of tent aurora refuse 3 files\n");
     for line in ["large.bin: pickle: bears a pickle, which imports os.system", "secret: ", "shards/model.pt: "] {
         assert!(run.err.contains(&format!("\n  {line}")), "{run:#?}");
     }
-    assert_eq!(before, (gap.cluster.snapshot(), names(gap.room.path())), "something was left");
+    before.0.expect_refused_only(&gap.cluster, "something was left");
+    assert_eq!(before.1, names(gap.room.path()), "something was left");
+    let reason = refused(&gap);
+    assert!(reason.starts_with("checkout of model:v1: the content rules of tent aurora refuse 3 files: "), "{reason}");
+    assert!(reason.contains("large.bin: pickle: bears a pickle, which imports os.system"), "{reason}");
+    // It came in all the same, and what is said of that is as before.
+    let again = gap.import().expect(0).out;
+    assert!(again.contains("still admitted") && !again.contains("refused"), "{again}");
+    assert!(!gap.on_stick("explain").expect(0).out.contains("refuse"));
 
     gap.cluster.set_content(&allowing());
     gap.checkout("model:v1", "out").expect(0);
@@ -180,6 +196,9 @@ fn without_its_tent_nothing_is_checked_out() {
     gap.cluster.change_policy(|policy| policy.tents.clear());
     let run = gap.checkout("model:v1", "out").refused(4, "the policy has no tent aurora, which model:v1 is of");
     assert!(run.err.contains("hint: ") && !gap.path("out").exists(), "{run:#?}");
+    let reason = "checkout of model:v1: the policy has no tent aurora, which model:v1 is of";
+    assert_eq!(refused(&gap), reason);
+    assert!(gap.cluster.run(["log"]).expect(0).out.contains(reason));
 }
 
 #[test]

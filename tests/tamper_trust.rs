@@ -168,3 +168,21 @@ fn nothing_is_exported_with_another_tent_key_than_the_log_pins() {
     }
     gap.export(&gap.path("sample"), "model:v2", &[]).expect(0);
 }
+
+/// Whoever can write to a vault before it has the tent would know the tent's key, and so could test its bundles for known
+/// chunks.
+#[test]
+fn a_tent_key_that_no_log_entry_pins_is_never_used() {
+    let room = tempfile::tempdir().unwrap();
+    let planted = format!("{}\n", "7".repeat(64));
+    for (name, other) in [("lab", planted.as_str()), ("lab-2", "no key at all")] {
+        let lab = Site::new(room.path(), name);
+        let path = lab.vault.join("secrets/tents/aurora.key");
+        fs::write(&path, other).unwrap();
+        lab.run(["tent", "new", "aurora"]).expect(0);
+        let key = fs::read_to_string(&path).unwrap();
+        assert_ne!(key, other);
+        let pin = gapvault_formats::ids::TentKey::from_hex(key.trim()).unwrap().pin().to_string();
+        assert_eq!(lab.last_event()["tent-key"]["pin"], pin.as_str());
+    }
+}

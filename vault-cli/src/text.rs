@@ -1,5 +1,7 @@
 //! Numbers, times and outside text, for people; and back from what people type.
 
+use gapvault_core::formats::agefile::Recipient;
+use gapvault_core::formats::names::shorten;
 use std::fmt::Write;
 
 /// Bytes with a binary unit: `4.2 GiB`.
@@ -13,6 +15,11 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 }
 
 pub(crate) use gapvault_core::error::visible as printable;
+
+/// A recipient, for people: one of the suite age-pq has 2,000 characters.
+pub(crate) fn short(recipient: &Recipient) -> String {
+    shorten(&recipient.to_string())
+}
 
 /// JSON with the same characters as its own escapes: they only ever stand inside of strings.
 pub(crate) fn printable_json(json: &str) -> String {

@@ -229,13 +229,23 @@ impl FoundKeys {
 
 /// Opens a bundle of the log: its seal by the log's digest, its descriptions by the seal, their content by each other.
 pub(crate) fn open(vault: &Vault, held: Held<'_>, wanted: Wanted<'_>) -> Result<Opened, HeldError> {
-    let Sealed { folder, seal } = sealed(vault, held)?;
-    let identities = vault.age_identities(seal.predicate().suite)?;
-    let found = keys(vault, held, &folder, &seal, identities)?;
     let claims = match held {
         Held::Imported(imported) => Claims { tent: &imported.tent, exporter: &imported.exporter },
         Held::Exported(exported) => Claims { tent: &exported.tent, exporter: &exported.exporter },
     };
+    open_of(vault, held, claims, wanted)
+}
+
+/// The same, for whoever has another source than the log for whose bundle it is.
+pub(crate) fn open_of(
+    vault: &Vault,
+    held: Held<'_>,
+    claims: Claims<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Opened, HeldError> {
+    let Sealed { folder, seal } = sealed(vault, held)?;
+    let identities = vault.age_identities(seal.predicate().suite)?;
+    let found = keys(vault, held, &folder, &seal, identities)?;
     let (wrap, keys) = found.map_or((None, None), |found| (found.wrap, Some(found.keys)));
     let contents = match (load(&folder, &seal, identities, keys.as_ref(), claims, wanted), wrap) {
         // An auditor whose identity was renewed.

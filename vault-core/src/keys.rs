@@ -4,9 +4,10 @@
 use crate::error::{FsError, explain};
 use crate::fs::{sync_folder, write_new};
 use crate::unlock::{self, Ask, Lock, PluginConfig, Protection, UnlockError};
-use crate::vault::{Vault, VaultError, identities_to_text, parse_identities};
+use crate::vault::{SetAside, Vault, VaultError, identities_to_text, parse_identities};
 use gapvault_formats::agefile::{Identity, Recipient, Suite};
 use gapvault_formats::custody::Event;
+use gapvault_formats::names::shorten;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -33,7 +34,7 @@ pub enum KeysError {
         path: PathBuf,
     },
     /// A recipient of the vault's own: who loses the one loses the other.
-    #[error("{recipient} is this vault's own recipient")]
+    #[error("{} is this vault's own recipient", shorten(&recipient.to_string()))]
     Own {
         /// Which one.
         recipient: Recipient,
@@ -42,7 +43,7 @@ pub enum KeysError {
     #[error("two recovery recipients of one kind are named")]
     TwoOfOne,
     /// A native recipient where a plugin's should be.
-    #[error("{recipient} is no recipient of a plugin")]
+    #[error("{} is no recipient of a plugin", shorten(recipient))]
     NoPlugin {
         /// What was named.
         recipient: String,
@@ -67,6 +68,8 @@ pub struct Kept {
     pub plugin: Option<PluginConfig>,
     /// Identities of earlier cards that are kept too; `None` if that can't be said without opening them.
     pub older: Option<usize>,
+    /// Files of identities that a recovery set aside.
+    pub set_aside: Vec<SetAside>,
     /// The recipients of the recovery identity.
     pub recovery: Vec<Recipient>,
 }
@@ -76,7 +79,7 @@ pub fn kept(vault: &Vault) -> Result<Kept, KeysError> {
     let protection = vault.protection();
     let plugin = if protection == Some(Protection::Plugin) { vault.plugin()? } else { None };
     let (recipients, older, recovery) = (vault.current(), vault.older_identities(), vault.recovery());
-    Ok(Kept { recipients, protection, plugin, older, recovery })
+    Ok(Kept { recipients, protection, plugin, older, set_aside: vault.set_aside(), recovery })
 }
 
 /// How identities are to be kept.

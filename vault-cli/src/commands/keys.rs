@@ -3,6 +3,7 @@
 use crate::ask::new_passphrase;
 use crate::cli::Global;
 use crate::failure::Failure;
+use crate::text::{count, short};
 use crate::ui::Ui;
 use clap::ArgGroup;
 use gapvault_core::formats::agefile::Recipient;
@@ -70,6 +71,7 @@ struct Told<'a> {
     signs: KeyFingerprint,
     recipients: &'a [Recipient],
     older: Option<usize>,
+    set_aside: Vec<&'a Path>,
     protection: Option<&'static str>,
     plugin: Option<&'a Path>,
     recovery: &'a [Recipient],
@@ -122,12 +124,13 @@ fn on_path(recipient: &str) -> Result<PathBuf, Failure> {
 }
 
 fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
-    let Kept { recipients, protection, plugin, older, recovery } = kept(vault)?;
+    let Kept { recipients, protection, plugin, older, set_aside, recovery } = kept(vault)?;
     let told = Told {
         card: vault.card().fingerprint(),
         signs: vault.card().key.fingerprint(),
         recipients: &recipients,
         older,
+        set_aside: set_aside.iter().map(|file| file.path.as_path()).collect(),
         protection: protection.map(gapvault_core::unlock::Protection::name),
         plugin: plugin.as_ref().map(|plugin| plugin.program.as_path()),
         recovery: &recovery,
@@ -137,7 +140,7 @@ fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
     let _ = writeln!(human, "card      {}", told.card);
     let _ = writeln!(human, "signs     {}", told.signs);
     for recipient in &recipients {
-        let _ = writeln!(human, "opens     {:12}{recipient}", recipient.suite().as_str());
+        let _ = writeln!(human, "opens     {:12}{}", recipient.suite().as_str(), short(recipient));
     }
     let kept = match (told.protection, told.plugin) {
         (None, _) => {
@@ -152,8 +155,12 @@ fn tell(vault: &Vault, ui: &Ui) -> Result<(), Failure> {
     if let Some(older) = older.filter(|older| *older > 0) {
         let _ = writeln!(human, "older     {older}, until `gapvault rekey --forget-old`");
     }
+    if !set_aside.is_empty() {
+        let files = count(set_aside.len() as u64, "file");
+        let _ = writeln!(human, "aside     {files} that a recovery set aside, until `gapvault rekey --forget-old`");
+    }
     for recipient in &recovery {
-        let _ = writeln!(human, "recovery  {:12}{recipient}", recipient.suite().as_str());
+        let _ = writeln!(human, "recovery  {:12}{}", recipient.suite().as_str(), short(recipient));
     }
     if recovery.is_empty() {
         let _ = writeln!(human, "recovery  none: `gapvault recovery new --out FILE` makes an identity to keep offline");

@@ -46,7 +46,9 @@ fn line(event: &Event) -> String {
         }
         Event::ClockBack { before } => format!("this host's clock went back: it said {before} before"),
         Event::Card { card } => format!("the vault has another card, {card}"),
-        Event::Recovery { recipient: Some(recipient) } => format!("what is held can be recovered with {recipient}"),
+        Event::Recovery { recipient: Some(recipient) } => {
+            format!("what is held can be recovered with {}", crate::text::short(recipient))
+        }
         Event::Recovery { recipient: None } => "what is held can't be recovered any more".to_owned(),
         Event::TentKey { tent, .. } => format!("key of tent {tent} made"),
         Event::ExportBegun(begun) => format!("export {} of tent {} begun as {}", begun.number, begun.tent, begun.label),

@@ -3,7 +3,7 @@
 use crate::ask::new_passphrase;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::text::count;
+use crate::text::{count, short};
 use crate::ui::Ui;
 use gapvault_core::error::Kind;
 use gapvault_core::formats::agefile::{Recipient, Suite};
@@ -94,6 +94,7 @@ pub(crate) fn run(args: RecoveryArgs, global: &Global, ui: &Ui) -> Result<(), Fa
             let mut vault = global.open(Access::Write)?;
             let replaced = replaced_recovery(&vault, &recipients);
             for recipient in &replaced {
+                let recipient = short(recipient);
                 ui.note(&format!("{recipient} opens what this vault holds, and would no longer open what comes later"));
             }
             if !replaced.is_empty() && !yes {
@@ -104,7 +105,8 @@ pub(crate) fn run(args: RecoveryArgs, global: &Global, ui: &Ui) -> Result<(), Fa
             let mut human = String::new();
             for recipient in &recovery {
                 // Writing to a String can't fail.
-                let _ = writeln!(human, "bundles of the suite {} open with {recipient} too", recipient.suite());
+                let _ =
+                    writeln!(human, "bundles of the suite {} open with {} too", recipient.suite(), short(recipient));
             }
             for suite in Suite::ALL.into_iter().filter(|suite| !recovery.iter().any(|r| r.suite() == *suite)) {
                 let _ = writeln!(human, "bundles of the suite {suite} can't be recovered");
@@ -129,18 +131,17 @@ pub(super) fn unrecovered(suite: Suite) -> String {
 
 /// Asks before somebody's recovery identity opens nothing any more.
 fn confirm(ui: &Ui) -> Result<(), Failure> {
-    let refused = |message: &str, hint: &str| Failure {
-        kind: Kind::Refused,
-        message: message.to_owned(),
-        hint: Some(hint.to_owned()),
-        details: Vec::new(),
-        told: false,
-    };
     match ui.ask("Replace it?") {
         Some(true) => Ok(()),
-        Some(false) => Err(refused("not confirmed: nothing was changed", "keep the identity that there is")),
-        None => Err(refused(
-            "this takes a recovery recipient away, and there is nobody to ask",
+        Some(false) => Err(Failure {
+            kind: Kind::Refused,
+            message: "not confirmed: nothing was changed".to_owned(),
+            hint: Some("keep the identity that there is".to_owned()),
+            details: Vec::new(),
+            told: false,
+        }),
+        None => Err(Failure::usage(
+            "this takes a recovery recipient away, and there is no terminal to ask on",
             "run it on a terminal, or with --yes",
         )),
     }

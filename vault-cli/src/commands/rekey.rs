@@ -9,7 +9,7 @@ use clap::ArgGroup;
 use gapvault_core::clock::Clock;
 use gapvault_core::formats::ids::{BundleId, CardFingerprint, TentKeyPin};
 use gapvault_core::formats::names::{Label, TentName};
-use gapvault_core::rekey::{Renewed, Rewrapped, forget_old, identity, recover, tent, wraps};
+use gapvault_core::rekey::{self, Renewed, Rewrapped, forget_old, identity, recover, tent, wraps};
 use gapvault_core::vault::Access;
 use gapvault_core::vouched;
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub(crate) struct RekeyArgs {
     /// Make a new key for a tent: chunk ids of what is exported from now on tell those nothing who knew the old one
     #[arg(long)]
     tent: Option<TentName>,
-    /// Forget the identities of earlier cards; bundles that are underway to them can't be imported any more
+    /// Forget the identities of earlier cards, those that --recover set aside too; bundles that are underway to them can't be imported any more
     #[arg(long)]
     forget_old: bool,
 }
@@ -80,11 +80,20 @@ struct Tent {
 #[derive(Serialize)]
 struct Forgotten {
     forgotten: usize,
+    /// The files among what was forgotten that a recovery had set aside.
+    set_aside: Vec<SetAside>,
+}
+
+#[derive(Serialize)]
+struct SetAside {
+    path: PathBuf,
+    /// How many were in it, if that could be seen.
+    identities: Option<usize>,
 }
 
 pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if args.identity {
-        let Renewed { card, bundles, policy } = if args.recover.is_empty() {
+        let Renewed { card, bundles, policy, kept } = if args.recover.is_empty() {
             identity(&mut global.open(Access::Write)?, ui.observer())?
         } else {
             recover(global.root()?, Clock::SYSTEM, &args.recover, global.person(), ui.observer())?
@@ -96,7 +105,7 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
             human,
             "card fingerprint {card_fingerprint}: give the card (`gapvault card`) to the other sites; `gapvault trust CARD --renew` puts it in the place of the old one there"
         );
-        if !args.recover.is_empty() {
+        if !kept {
             ui.note(
                 "note: bundles underway to the old card can't be opened any more; have them exported again once the exporters have the new one",
             );
@@ -116,14 +125,10 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
     }
     if args.forget_old {
         let forgotten = forget_old(&mut global.open(Access::Write)?, ui.observer())?;
-        let human = match forgotten {
-            0 => "there were no older identities\n".to_owned(),
-            older => format!(
-                "forgot {} of earlier cards\n",
-                if older == 1 { "1 identity".to_owned() } else { format!("{older} identities") }
-            ),
-        };
-        return ui.result(&Forgotten { forgotten }, &human);
+        let human = forgot(&forgotten);
+        let rekey::Forgotten { identities: forgotten, set_aside } = forgotten;
+        let set_aside = set_aside.into_iter().map(|file| SetAside { path: file.path, identities: file.identities });
+        return ui.result(&Forgotten { forgotten, set_aside: set_aside.collect() }, &human);
     }
     let mut vault = global.open(Access::Write)?;
     let (mut bundles, policy) = wraps(&mut vault, ui.observer())?;
@@ -137,6 +142,28 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
     let human = human(&bundles) + &auditors + &policy.as_ref().map_or_else(String::new, Change::still);
     ui.result(&Bundles { bundles, policy }, &human)?;
     failed.map_or(Ok(()), |failure| Err(failure.told()))
+}
+
+/// What was forgotten, and which files went that a recovery had set aside.
+fn forgot(rekey::Forgotten { identities, set_aside }: &rekey::Forgotten) -> String {
+    let mut human = match (*identities, set_aside.is_empty()) {
+        (0, true) => "there were no older identities\n".to_owned(),
+        (older, _) => format!("forgot {} of earlier cards\n", plural(older)),
+    };
+    for file in set_aside {
+        let what = match (file.identities, file.protected) {
+            (Some(number), _) => plural(number),
+            (None, true) => "protected, so nobody looked into it".to_owned(),
+            (None, false) => "damaged, so nobody can say what was in it".to_owned(),
+        };
+        let path = printable(&file.path.display().to_string());
+        let _ = writeln!(human, "  removed  {path}, which a recovery had set aside ({what})");
+    }
+    human
+}
+
+fn plural(identities: usize) -> String {
+    if identities == 1 { "1 identity".to_owned() } else { format!("{identities} identities") }
 }
 
 /// What became of each bundle, and the first failure.

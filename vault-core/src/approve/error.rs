@@ -8,8 +8,37 @@ use crate::vault::VaultError;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
 use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName, TentName};
+use gapvault_formats::policy::Approvals;
 use gapvault_formats::sshsig::{SshError, Touch};
 use std::path::PathBuf;
+
+/// Why an approval would not count, and whose would.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "an approval with key {key}{} would not count: {why}; tent {tent} takes approvals of {}: {} could approve it",
+    person.as_ref().map_or_else(String::new, |p| format!(" of {p}")),
+    told(rule),
+    join(could)
+)]
+pub struct WouldNotCount {
+    /// The key.
+    pub key: KeyFingerprint,
+    /// Whose it is, if the policy knows it.
+    pub person: Option<PersonName>,
+    /// Why.
+    pub why: Unmet,
+    /// The tent.
+    pub tent: TentName,
+    /// Its rule.
+    pub rule: Approvals,
+    /// Those whose approval would count, and is not there yet.
+    pub could: Vec<PersonName>,
+}
+
+fn told(rule: &Approvals) -> String {
+    let exporter = if rule.not_exporter { ", the exporter's not counted" } else { "" };
+    format!("{} of {}{exporter}", rule.k, join(&rule.of))
+}
 
 /// Why a bundle is not approved. Nothing was written but what was there before.
 #[derive(Debug, thiserror::Error)]
@@ -42,15 +71,8 @@ pub enum ApproveError {
         tent: TentName,
     },
     /// A person or key whose approval would not count.
-    #[error("an approval with key {key}{} would not count: {why}", person.as_ref().map_or_else(String::new, |p| format!(" of {p}")))]
-    WouldNotCount {
-        /// The key.
-        key: KeyFingerprint,
-        /// Whose it is, if the policy knows it.
-        person: Option<PersonName>,
-        /// Why.
-        why: Unmet,
-    },
+    #[error(transparent)]
+    WouldNotCount(Box<WouldNotCount>),
     /// Somebody could open it whom the policy does not let.
     #[error("it can be opened by {}, which this policy does not have as such readers of tent {tent}", join(sites))]
     UnknownReaders {
@@ -122,7 +144,7 @@ pub enum ApproveError {
 
 explain!(ApproveError, pass: [Vault, Fs, Seal, Held, Bundle, Contents, Judge, Sign], {
     Self::NotAsked { .. } => (Refused, Some("nothing needs approving there; the policy asks with `approvals` in the tent")),
-    Self::WouldNotCount { .. } => (Refused, Some("`gapvault explain` shows who may approve in which tent; --key names another key")),
+    Self::WouldNotCount(_) => (Refused, Some("`gapvault explain` shows who may approve in which tent; --key names another key")),
     Self::UnknownReaders { .. } => (Refused, Some("ask the exporter why; if their policy is newer, apply it here first; --unknown-readers approves it all the same")),
     Self::Touch { .. } => (Refused, Some("sign with a security key, and let it verify you if the tent asks for that")),
     Self::Signature(_) => (Other, Some("whatever made it does not do what it should: try another key")),

@@ -5,24 +5,24 @@ mod error;
 mod write;
 
 pub use bring::{Brought, GivenApproval, bring, given};
-pub use error::ApproveError;
+pub use error::{ApproveError, WouldNotCount};
 
 use crate::bundle::{
-    Addressed, Bundle, Claims, Decision, Grounds, Heard, JudgeError, Purpose, Rule, Tally, Unmet, Wanted, hear, load,
-    may_approve, open_keys, shows, signature_name,
+    Addressed, Bundle, Claims, Contents, ContentsError, Decision, Grounds, Heard, JudgeError, Purpose, Rule, Tally,
+    Unmet, Wanted, hear, load, may_approve, open_keys, shows, signature_name,
 };
 use crate::export::newest;
 use crate::fs::Folder;
-use crate::held::{expect_descriptions, held_bundle};
+use crate::held::{expect_descriptions, held_bundle, open_of};
 use crate::list::{Shown, shown};
 use crate::sign::Signer;
-use crate::vault::Vault;
-use gapvault_formats::agefile::Suite;
+use crate::vault::{Vault, VaultError};
+use gapvault_formats::agefile::{AgeError, Suite};
 use gapvault_formats::catalogue::{Reader, Role};
 use gapvault_formats::custody::Event;
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::{Label, PersonName, SiteName};
-use gapvault_formats::policy::{Approvals, Policy, Site};
+use gapvault_formats::policy::{Approvals, Site, Tent};
 use gapvault_formats::seal::Seal;
 use gapvault_formats::sshsig::{Namespace, PublicKey, Signature, Touch};
 use gapvault_formats::time::Time;
@@ -81,7 +81,8 @@ pub struct Proposal {
 pub struct KnownReader {
     /// By the catalogue.
     pub reader: Reader,
-    /// Whether the policy has the same site, with this recipient, in this role of the tent.
+    /// Whether the policy has the same site, with this recipient, in this role of the tent; or it is the vault's own, with
+    /// a card that the vault has or had.
     pub known: bool,
 }
 
@@ -135,21 +136,21 @@ pub fn propose(vault: &Vault, subject: Subject<'_>, key: &PublicKey) -> Result<P
     let armoured = sealed.signatures.get(&name).cloned();
     let already = armoured.is_some();
     let person = policy.person_of(key).map(|person| person.name.clone());
-    let would_not = |why| ApproveError::WouldNotCount { key: key.fingerprint(), person: person.clone(), why };
+    let would_not = |why| {
+        let (tent, rule, could) = (tent.name.clone(), rule.clone(), tally.could.clone());
+        let (key, person) = (key.fingerprint(), person.clone());
+        ApproveError::WouldNotCount(Box::new(WouldNotCount { key, person, why, tent, rule, could }))
+    };
     let counts = may_approve(policy, tent, (&bundle_id, &exporter), person.as_ref(), key).map_err(would_not)?.clone();
     if !already && tally.counted.iter().any(|counted| counted.person == counts) {
         return Err(would_not(Unmet::Twice));
     }
 
-    expect_descriptions(&bundle.folder, &seal)?;
-    let identities = vault.age_identities(seal.predicate().suite)?;
-    let keys = open_keys(&bundle.folder, &seal, identities)?;
     let claims = Claims { tent: &addressed.tent, exporter: &exporter };
-    let contents = load(&bundle.folder, &seal, identities, keys.as_ref(), claims, Wanted::Entries)?;
-    let readers = contents.head.readers.into_iter().map(|reader| {
-        let known = is_known(policy, &addressed, &reader, seal.predicate().suite);
-        KnownReader { reader, known }
-    });
+    let contents = look(vault, bundle, (&bundle_id, &seal), claims)?;
+    let suite = seal.predicate().suite;
+    let known = |reader: Reader| Ok(KnownReader { known: is_known(vault, tent, &reader, suite)?, reader });
+    let readers = contents.head.readers.into_iter().map(known).collect::<Result<_, VaultError>>()?;
     let places = write::places(vault, bundle, &bundle_id, matches!(subject, Subject::Medium(_)))?;
     let (predicate, signatures_there) = (seal.predicate(), sealed.signatures.len());
     Ok(Proposal {
@@ -160,7 +161,7 @@ pub fn propose(vault: &Vault, subject: Subject<'_>, key: &PublicKey) -> Result<P
         created: predicate.created,
         expires: predicate.expires,
         artifacts: contents.artifacts.into_iter().map(shown).collect(),
-        readers: readers.collect(),
+        readers,
         rule,
         signatures: tent.signatures,
         tally,
@@ -198,15 +199,39 @@ fn grounds(decision: Decision, seal: Option<Seal>) -> Result<(Grounds, Seal), Ap
     }
 }
 
-/// Whether the policy lets this reader read that much of the tent.
-fn is_known(policy: &Policy, addressed: &Addressed, reader: &Reader, suite: Suite) -> bool {
-    let Some(tent) = policy.tent(&addressed.tent) else { return false };
+/// What it is, by the catalogue beside the seal; where that is sealed to an identity of before, by what the vault sealed anew
+/// of the same bundle.
+fn look(
+    vault: &Vault,
+    bundle: &Bundle,
+    (id, seal): (&BundleId, &Seal),
+    claims: Claims<'_>,
+) -> Result<Contents, ApproveError> {
+    expect_descriptions(&bundle.folder, seal)?;
+    let identities = vault.age_identities(seal.predicate().suite)?;
+    let keys = open_keys(&bundle.folder, seal, identities)?;
+    match load(&bundle.folder, seal, identities, keys.as_ref(), claims, Wanted::Entries) {
+        Err(error @ ContentsError::Age { fault: AgeError::NotARecipient, .. }) => {
+            let held = vault.held().find(|held| held.bundle() == *id).ok_or(error)?;
+            Ok(open_of(vault, held, claims, Wanted::Entries)?.contents)
+        }
+        loaded => Ok(loaded?),
+    }
+}
+
+/// Whether the policy lets this reader read that much of the tent. The vault's own site is known by its earlier cards, too:
+/// whatever was sealed to them is still its own.
+fn is_known(vault: &Vault, tent: &Tent, reader: &Reader, suite: Suite) -> Result<bool, VaultError> {
     let sites = match reader.role {
         Role::Member => &tent.members,
         Role::Auditor => &tent.auditors,
     };
+    if !sites.contains(&reader.site) {
+        return Ok(false);
+    }
     let same = |site: &Site| *site.recipient_for(suite) == reader.recipient && site.card == reader.card;
-    sites.contains(&reader.site) && policy.site(&reader.site).is_some_and(same)
+    let is_own = || Ok(reader.site == vault.card().site && vault.had_card(&reader.card, &reader.recipient)?);
+    if vault.policy().site(&reader.site).is_some_and(same) { Ok(true) } else { is_own() }
 }
 
 /// Signs what was proposed and writes the signature beside the seal, on the medium and in the vault's own copy, wherever

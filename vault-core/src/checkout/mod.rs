@@ -9,7 +9,7 @@ mod tree;
 
 use crate::bundle::{Entry, RoomError, Wanted, check_room};
 use crate::content::{ContentError, judge_sizes};
-use crate::error::{FsError, explain};
+use crate::error::{Explain, FsError, explain, visible};
 use crate::fs::{Scratch, rename_new, sync_folder};
 use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
@@ -185,6 +185,50 @@ pub fn checkout(
     }
 
     let held = held::find_held(vault, artifact, bundle)?;
+    let id = held.bundle();
+    let place = Place { destination, name, parent };
+    let checked_out = write(vault, artifact, held, &place, options, observer);
+    let event = match &checked_out {
+        Ok(_) => custody::Event::CheckedOut { bundle: id, artifact: artifact.clone() },
+        Err(error) if error.is_by_policy() => {
+            custody::Event::Refused { bundle: id, reason: reason(artifact, error), epoch: vault.policy().epoch }
+        }
+        Err(_) => return checked_out,
+    };
+    vault.record(event)?;
+    checked_out
+}
+
+impl CheckoutError {
+    /// Whether the policy in force refuses it; anything else may go well another time.
+    fn is_by_policy(&self) -> bool {
+        matches!(self, Self::Content(_) | Self::NoTent { .. })
+    }
+}
+
+/// Why a checkout was refused, for the log. An import's refusal never begins like this.
+fn reason(artifact: &ArtifactRef, error: &CheckoutError) -> String {
+    let details = error.details();
+    let files = if details.is_empty() { String::new() } else { format!(": {}", details.join("; ")) };
+    visible(&format!("checkout of {artifact}: {error}{files}")).chars().take(1000).collect()
+}
+
+/// Where an artifact is to stand.
+struct Place<'a> {
+    destination: &'a Path,
+    name: String,
+    parent: &'a Path,
+}
+
+/// Checks the artifact out, or leaves nothing behind.
+fn write(
+    vault: &Vault,
+    artifact: &ArtifactRef,
+    held: Held<'_>,
+    place: &Place<'_>,
+    options: CheckoutOptions,
+    observer: &dyn Observer,
+) -> Result<CheckedOut, CheckoutError> {
     let opened = held::open(vault, held, Wanted::Artifact(artifact))?;
     let Some(keys) = &opened.keys else {
         let (site, tent) = (vault.card().site.clone(), opened.contents.head.tent);
@@ -204,6 +248,7 @@ pub fn checkout(
     judge_sizes(tent, sizes, head.totals.bytes)?;
 
     // What a killed checkout to that name left is removed first.
+    let Place { destination, name, parent } = place;
     let prefix = format!(".{}.gapvault-", name.chars().take(CHARACTERS).collect::<String>());
     let staging = Scratch::create(parent, &prefix, 0o777)?;
     observer.event(Event::Begin { phase: Phase::Checkout, total: found.moved.bytes, medium: None });
@@ -215,16 +260,14 @@ pub fn checkout(
         .and_then(|closed| {
             restore::restore(staging.path(), (&found.entries, tent), chunks, &source, options, observer)?;
             closed.open()?;
-            place(staging.path(), destination, parent)
+            rename(staging.path(), destination, parent)
         });
     if let Err(error) = written {
         // What matters is the first error. A folder that can't be removed now is removed by the next checkout.
         let _ = staging.discard();
         return Err(error);
     }
-    let (files, bytes) = (found.moved.files, found.moved.bytes);
-    vault.record(custody::Event::CheckedOut { bundle: id, artifact: artifact.clone() })?;
-    Ok(CheckedOut { bundle: id, files, bytes })
+    Ok(CheckedOut { bundle: id, files: found.moved.files, bytes: found.moved.bytes })
 }
 
 /// A folder that only its owner may enter: until it is verified, nobody else reads what is in it.
@@ -249,7 +292,7 @@ impl<'a> Closed<'a> {
     }
 }
 
-fn place(staging: &Path, destination: &Path, parent: &Path) -> Result<(), CheckoutError> {
+fn rename(staging: &Path, destination: &Path, parent: &Path) -> Result<(), CheckoutError> {
     match rename_new(staging, destination) {
         Err(e) if e.source.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(CheckoutError::Exists { path: destination.to_owned() })

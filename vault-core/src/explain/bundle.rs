@@ -62,6 +62,8 @@ pub struct ExplainedSignature {
     pub person: Option<PersonName>,
     /// What it shows of whoever made it.
     pub shows: Option<&'static str>,
+    /// Whether a security key made it.
+    pub security_key: bool,
     /// What it counts for.
     pub counts: Counts,
 }
@@ -160,7 +162,7 @@ fn signatures(
             }
             (Namespace::Approve, None) => nothing("it did not come to counting approvals"),
             _ if exporter != Some(key) => nothing("only the exporter whom the seal names seals it"),
-            _ if !seals(Rule::ExporterKey) => nothing("the policy gives its key to nobody, or revokes it"),
+            _ if !seals(Rule::ExporterKey) => nothing("the policy gives this key to nobody, or revokes it"),
             _ if !seals(Rule::Exporter) => nothing("its person is no exporter of the tent"),
             _ if !seals(Rule::Signatures) => nothing("it does not show what the tent asks for"),
             _ => Counts::Exporter,
@@ -170,6 +172,7 @@ fn signatures(
             file: crate::bundle::signature_name(&key, signer.namespace),
             person: policy.person_of(&signer.key).map(|person| person.name.clone()),
             shows: Some(shows(signer.shown)),
+            security_key: signer.key.is_security_key(),
             counts,
         }
     });
@@ -178,15 +181,16 @@ fn signatures(
         file: unfit.file.clone(),
         person: None,
         shows: None,
+        security_key: false,
         counts: Counts::Nothing(unfit.fault.to_string()),
     });
     fit.chain(unfit).collect()
 }
 
 impl Explained {
-    /// Whether the policy would not let it in, as a failure; what is in already is in.
+    /// Whether it is in and stays in, as by an import, though the policy would not let it in now.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.refusal.as_ref().is_some_and(|refusal| refusal.kind() == Kind::Refused)
+    pub fn stays_in(&self) -> bool {
+        self.admitted.is_some() && self.refusal.as_ref().is_some_and(|refusal| refusal.kind() == Kind::Refused)
     }
 }

@@ -1,16 +1,15 @@
 //! The vault's own age identities renewed, with a new card; also when those of before are lost.
 
 use super::RekeyError;
-use super::rewrap::{Openers, Rewrapped, rewrap};
+use super::rewrap::{Openers, Rewrapped, all_open, rewrap};
 use crate::clock::Clock;
-use crate::error::FsError;
 use crate::held;
-use crate::keys::{KeysError, new_identities, read_identities};
+use crate::keys::{new_identities, read_identities};
 use crate::observe::Observer;
 use crate::policy::{Changed, change};
 use crate::trust::TrustError;
 use crate::unlock::Ask;
-use crate::vault::{Vault, identities_path};
+use crate::vault::{SetAside, Vault};
 use crate::wraps::Own;
 use gapvault_formats::agefile::{Identity, Suite};
 use gapvault_formats::card::Card;
@@ -26,6 +25,8 @@ pub struct Renewed {
     pub bundles: Vec<Rewrapped>,
     /// What became of the vault's own entry in the policy.
     pub policy: Option<Changed>,
+    /// Whether the vault keeps the identities of before, and opens what is underway to them.
+    pub kept: bool,
 }
 
 /// Makes new identities. Those of before stay, so that bundles underway can be opened, until [`forget_old`].
@@ -38,10 +39,11 @@ pub fn identity(vault: &mut Vault, observer: &dyn Observer) -> Result<Renewed, R
     let bundles = rewrap(vault, &Own::with(vault, &card), Openers::Own, observer)?;
     vault.renew_card(card.clone())?;
     let policy = renew_policy(vault)?;
-    Ok(Renewed { card, bundles, policy })
+    Ok(Renewed { card, bundles, policy, kept: true })
 }
 
-/// Makes new identities for a vault that has lost its own. The recovery identity in `file` opens what the vault holds.
+/// Makes new identities for a vault that has lost its own, or can't open them. The recovery identities in `files` open what
+/// the vault holds.
 pub fn recover(
     root: &Path,
     clock: Clock,
@@ -50,6 +52,11 @@ pub fn recover(
     observer: &dyn Observer,
 ) -> Result<Renewed, RekeyError> {
     let mut vault = Vault::open_lost(root, clock)?.asking(Arc::clone(&ask));
+    // Recovered with one of two recovery identities, a vault has identities again and still needs the other.
+    let own = vault.plain_identities().unwrap_or_default();
+    if !own.is_empty() && all_open(&vault, &own) {
+        return Err(RekeyError::NotLost);
+    }
     let expected = vault.recovery();
     if expected.is_empty() {
         return Err(RekeyError::NoRecovery);
@@ -64,25 +71,45 @@ pub fn recover(
     }
     let new = new_identities();
     let card = card_of(vault.card(), &new);
-    // While only the recovery identity opens them, and it still does afterwards.
-    let bundles = rewrap(&vault, &Own::with(&vault, &card), Openers::These(&recovery), observer)?;
-    set_aside(&vault)?;
-    vault.keep_identities(&new)?;
+    let kept = !own.is_empty();
+    if kept {
+        // The new ones before anything is sealed to them, as in `identity`: for some of it these may be all that opens it.
+        vault.keep_identities(&[new.as_slice(), &own].concat())?;
+    }
+    // What only the recovery identity opens, it still does afterwards.
+    let openers = [recovery, own].concat();
+    let bundles = rewrap(&vault, &Own::with(&vault, &card), Openers::These(&openers), observer)?;
+    if !kept {
+        vault.set_identities_aside()?;
+        vault.keep_identities(&new)?;
+    }
     vault.renew_card(card.clone())?;
     let policy = renew_policy(&mut vault)?;
-    Ok(Renewed { card, bundles, policy })
+    Ok(Renewed { card, bundles, policy, kept })
 }
 
-/// Forgets the identities that are not of the vault's card any more, once every bundle opens without them. Gives how
-/// many they were.
-pub fn forget_old(vault: &mut Vault, observer: &dyn Observer) -> Result<usize, RekeyError> {
+/// What was forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Identities of earlier cards, as far as they could be counted.
+    pub identities: usize,
+    /// The files among what was forgotten that a recovery had set aside.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Forgets the identities that are not of the vault's card any more, those that a recovery set aside among them, once every
+/// bundle opens without them.
+pub fn forget_old(vault: &mut Vault, observer: &dyn Observer) -> Result<Forgotten, RekeyError> {
     if is_policy_behind(vault) {
         return Err(RekeyError::PolicyBehind { site: vault.card().site.clone() });
     }
     let all = vault.all_identities()?;
     let (current, old): (Vec<Identity>, Vec<_>) = all.into_iter().partition(|identity| vault.is_current(identity));
-    if old.is_empty() {
-        return Ok(0);
+    let set_aside = vault.set_aside();
+    let counted = set_aside.iter().filter_map(|file| file.identities).sum::<usize>();
+    let forgotten = Forgotten { identities: old.len() + counted, set_aside };
+    if old.is_empty() && forgotten.set_aside.is_empty() {
+        return Ok(forgotten);
     }
     for Rewrapped { bundle, recovery, .. } in rewrap(vault, &Own::of(vault), Openers::Own, observer)? {
         recovery.map_err(|source| RekeyError::Bundle { bundle, source: Box::new(source) })?;
@@ -97,8 +124,11 @@ pub fn forget_old(vault: &mut Vault, observer: &dyn Observer) -> Result<usize, R
         let bundle = held.bundle();
         opened.map_err(|source| RekeyError::Bundle { bundle, source: Box::new(source) })?;
     }
-    vault.keep_identities(&current)?;
-    Ok(old.len())
+    if !old.is_empty() {
+        vault.keep_identities(&current)?;
+    }
+    vault.remove_set_aside(&forgotten.set_aside)?;
+    Ok(forgotten)
 }
 
 /// Puts the vault's card into its own entry in the policy, if another is there; `None` if there was nothing to do.
@@ -126,19 +156,4 @@ fn card_of(card: &Card, identities: &[Identity]) -> Card {
         }
     }
     card
-}
-
-/// Whoever lost a passphrase may find it again: what is there of the identities is kept under the fingerprint of the
-/// card that they were of. What an earlier attempt left is worth nothing.
-fn set_aside(vault: &Vault) -> Result<(), RekeyError> {
-    let card = vault.card().fingerprint();
-    for path in Suite::ALL.map(|suite| identities_path(vault.root(), suite)) {
-        let mut aside = path.clone().into_os_string();
-        aside.push(format!(".{card}"));
-        let aside = PathBuf::from(aside);
-        if path.symlink_metadata().is_ok() && aside.symlink_metadata().is_err() {
-            std::fs::rename(&path, &aside).map_err(FsError::at("can't rename", &path)).map_err(KeysError::from)?;
-        }
-    }
-    Ok(())
 }

@@ -10,6 +10,6 @@ mod rewrap;
 mod tent;
 
 pub use error::RekeyError;
-pub use identity::{Renewed, forget_old, identity, recover};
+pub use identity::{Forgotten, Renewed, forget_old, identity, recover};
 pub use rewrap::{Rewrapped, wraps};
 pub use tent::tent;

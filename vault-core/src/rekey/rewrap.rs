@@ -1,15 +1,16 @@
 //! Wraps renewed: to the card, the recovery recipient and the auditors that there are now.
 
 use super::RekeyError;
-use crate::bundle::ContentsError;
+use crate::bundle::{ContentsError, copy_catalogue};
 use crate::held::{self, HeldError};
 use crate::observe::{Event, Observer, Phase};
 use crate::policy::Changed;
 use crate::vault::{Held, Vault};
 use crate::wraps::{self, Own, Role, Source, WrapError, Wrapped, Wrapping};
-use gapvault_formats::agefile::{AgeError, Identity};
+use gapvault_formats::agefile::{AgeError, Identity, Suite};
 use gapvault_formats::ids::BundleId;
 use gapvault_formats::names::{Label, TentName};
+use std::io;
 use std::path::PathBuf;
 
 /// What became of a bundle's wraps.
@@ -74,6 +75,34 @@ pub(super) fn rewrap(
     Ok(all)
 }
 
+/// Whether these identities open all that the vault may read of what it holds.
+pub(super) fn all_open(vault: &Vault, identities: &[Identity]) -> bool {
+    // What is damaged is no reason to keep anybody from trying the recovery identity.
+    vault.held().all(|held| opens(vault, held, identities).unwrap_or(false))
+}
+
+fn opens(vault: &Vault, held: Held<'_>, identities: &[Identity]) -> Result<bool, HeldError> {
+    let held::Sealed { folder, seal } = held::sealed(vault, held)?;
+    let own = of_suite(identities, seal.predicate().suite);
+    if held::keys(vault, held, &folder, &seal, &own)?.is_some() {
+        return Ok(true);
+    }
+    match held {
+        // Made for others.
+        Held::Exported(_) => Ok(true),
+        Held::Imported(imported) if imported.tent_key.is_some() => Ok(false),
+        Held::Imported(imported) => {
+            let wrapped = wraps::find(vault, &imported.bundle)?.filter(Wrapped::has_catalogue);
+            let opens_wrap = |wrapped: Wrapped| wrapped.copy_catalogue(&own, &mut io::sink()).is_ok();
+            Ok(copy_catalogue(&folder, &seal, &own, &mut io::sink()).is_ok() || wrapped.is_some_and(opens_wrap))
+        }
+    }
+}
+
+fn of_suite(identities: &[Identity], suite: Suite) -> Vec<Identity> {
+    identities.iter().filter(|identity| identity.suite() == suite).cloned().collect()
+}
+
 fn one(vault: &Vault, own: &Own, openers: Openers<'_>, held: Held<'_>) -> Result<bool, HeldError> {
     let held::Sealed { folder, seal } = held::sealed(vault, held)?;
     let suite = seal.predicate().suite;
@@ -81,7 +110,7 @@ fn one(vault: &Vault, own: &Own, openers: Openers<'_>, held: Held<'_>) -> Result
     let identities = match openers {
         Openers::Own => vault.age_identities(suite)?,
         Openers::These(all) => {
-            others = all.iter().filter(|identity| identity.suite() == suite).cloned().collect();
+            others = of_suite(all, suite);
             &others
         }
     };

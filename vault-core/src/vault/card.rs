@@ -3,7 +3,7 @@
 //!
 //! A new card is written beside the one that there is, then logged, then renamed into its place.
 
-use super::{Access, Vault, VaultError};
+use super::{Access, Vault, VaultError, policies};
 use crate::error::FsError;
 use crate::fs::{sync_folder, write_replacing};
 use gapvault_formats::agefile::Recipient;
@@ -40,7 +40,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, FsError> {
 /// log's entry and the rename. Whoever changes the vault makes up for that.
 pub(super) fn settle(root: &Path, card: Card, log: &[Entry], access: Access) -> Result<Card, VaultError> {
     let (place, next) = (root.join(NAME), root.join(NEXT));
-    let Some(expected) = last(log) else { return Ok(card) };
+    let Some(expected) = cards(log).next_back() else { return Ok(card) };
     let card = if card.fingerprint() == expected {
         card
     } else {
@@ -61,9 +61,9 @@ pub(super) fn settle(root: &Path, card: Card, log: &[Entry], access: Access) -> 
     Ok(card)
 }
 
-/// The card that the log names last.
-fn last(log: &[Entry]) -> Option<CardFingerprint> {
-    log.iter().rev().find_map(|entry| match entry.event {
+/// The cards that the log names, in its order.
+fn cards(log: &[Entry]) -> impl DoubleEndedIterator<Item = CardFingerprint> {
+    log.iter().filter_map(|entry| match entry.event {
         Event::Init { card, .. } | Event::Card { card } => Some(card),
         _ => None,
     })
@@ -79,6 +79,31 @@ impl Vault {
         sync_folder(&self.root)?;
         self.card = card;
         Ok(())
+    }
+
+    /// Whether this vault has or had a card of that fingerprint with that recipient. Which cards it had, the log says; what
+    /// stood on those of before, the policies that were in force, or an identity that is still kept.
+    pub(crate) fn had_card(&self, card: &CardFingerprint, recipient: &Recipient) -> Result<bool, VaultError> {
+        if !cards(self.log()).any(|known| known == *card) {
+            return Ok(false);
+        }
+        if self.age_identities(recipient.suite())?.iter().any(|identity| identity.recipient() == *recipient) {
+            return Ok(true);
+        }
+        for (epoch, digest) in policies::named(self.log()).rev() {
+            let policy = policies::load_named(&self.root, epoch, digest)?.policy;
+            let own = policy.site(&self.card.site).filter(|site| site.card == *card);
+            if own.is_some_and(|site| site.recipient_for(recipient.suite()) == recipient) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The cards that the vault had before this one.
+    pub(crate) fn earlier_cards(&self) -> Vec<CardFingerprint> {
+        let own = self.card.fingerprint();
+        cards(self.log()).filter(|card| *card != own).collect()
     }
 
     /// The recipients of the recovery identity, one a suite at most: what this vault holds opens with it too.

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// The longest identity file in bytes: room for some hundred identities.
-const LONGEST: u64 = 64 << 10;
+pub(super) const LONGEST: u64 = 64 << 10;
 
 /// Where the identities of a suite stand. Not one file for both: an `age` that does not know the second kind takes
 /// neither.

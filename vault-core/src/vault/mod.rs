@@ -5,6 +5,7 @@
 //!   card.toml                   the site's public keys, as they are carried across (card.next.toml: one to come)
 //!   config.toml                 of this machine alone: the plugin that opens the identities
 //!   secrets/age.key, age-pq.key, ssh.key   the private halves; owner only
+//!   secrets/age.key.<card>, age-pq.key.<card>   what a recovery set aside
 //!   secrets/tents/<tent>.key    tent keys that this vault made; owner only
 //!   policy/000001.toml          every policy that was in force,
 //!   policy/000001.toml.<key>.sig    with the signatures that put it there
@@ -18,6 +19,7 @@
 //!   lock                        held by whoever changes the vault
 //! ```
 
+mod aside;
 mod card;
 mod floor;
 mod identity;
@@ -28,10 +30,11 @@ mod renew;
 mod store;
 mod tents;
 
+pub use aside::SetAside;
 pub use policies::beside::{Beside, FaultKind, GoodSignature, SignatureFault};
 
 pub(crate) use identity::Identities;
-pub(crate) use keyring::{parse as parse_identities, path as identities_path, to_text as identities_to_text};
+pub(crate) use keyring::{parse as parse_identities, to_text as identities_to_text};
 pub(crate) use policies::InForce;
 pub(crate) use store::{Held, Incoming};
 

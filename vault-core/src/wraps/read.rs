@@ -131,7 +131,7 @@ impl Wrapped {
     }
 
     /// Copies the plaintext of the wrapped catalogue.
-    pub(super) fn copy_catalogue(&self, identities: &[Identity], out: &mut dyn Write) -> Result<(), WrapError> {
+    pub(crate) fn copy_catalogue(&self, identities: &[Identity], out: &mut dyn Write) -> Result<(), WrapError> {
         let (mut reader, witness) = self.open_catalogue(identities, OpenReader::new)?;
         let path = self.path(CATALOGUE_NAME);
         io::copy(&mut reader, out).map_err(FsError::at("can't copy", &path))?;

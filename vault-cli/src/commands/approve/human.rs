@@ -79,7 +79,7 @@ pub(super) fn approved(told: &Told, approved: &Approved) -> String {
     }
     let could: Vec<_> = tally.could.iter().map(ToString::to_string).collect();
     let _ = match tally.missing() {
-        0 => writeln!(out, "  {} of {} approvals: that is enough", tally.counted.len(), tally.needed),
+        0 => writeln!(out, "  approved by {}, {} needed: that is enough", tally.counted.len(), tally.needed),
         missing => {
             let (has, needed) = (tally.counted.len(), tally.needed);
             writeln!(out, "  {has} of {needed} approvals: {missing} missing, {} could give it", could.join(", "))

@@ -18,8 +18,9 @@ use std::path::PathBuf;
 ///
 /// Without an argument: for each tent who exports, who must approve, who reads, what else is asked for, and what can
 /// never come together. With one: every rule in the order in which it is checked, where it stands, what each signature
-/// counts for, what is missing and who could give it. Nothing of a bundle but its seal and signatures is read. The exit
-/// code is that of an import: 4 if the policy would not admit it, 0 if it was admitted before, whatever the policy says now.
+/// counts for, what is missing and who could give it. Nothing of a bundle but its seal and signatures is read. As far as
+/// the policy goes, the exit code is that of an import: 4 if it would not admit the bundle, 0 if it was admitted before,
+/// whatever the policy says now. Whether this vault's keys open it, `verify` and `import` see.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gapvault --vault cluster explain
@@ -85,9 +86,7 @@ pub(crate) fn run(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<(), Fa
 fn became(vault: &Vault, explained: Vec<Explained>) -> Became<Seals> {
     let human = explained.iter().map(|explained| human::explained(vault, explained)).collect();
     let seals = explained.iter().map(told::Told::from).collect();
-    // What is in stays in, as by an import.
-    let would_come_in = |explained: &Explained| explained.admitted.is_some() && explained.is_refused();
-    let refused = explained.into_iter().filter(|explained| !would_come_in(explained));
+    let refused = explained.into_iter().filter(|explained| !explained.stays_in());
     let refusal = refused.into_iter().find_map(|explained| explained.refusal);
     Became { object: Seals { seals }, human, failure: refusal.map(Failure::from) }
 }

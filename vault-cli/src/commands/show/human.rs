@@ -1,10 +1,9 @@
 //! What `show` tells people.
 
 use crate::commands::provenance;
-use crate::text::{bytes, count, printable};
+use crate::text::{bytes, count, printable, short};
 use gapvault_core::formats::catalogue::{File, Folder, Head, Link, Reader};
 use gapvault_core::formats::custody::{Exported, Imported};
-use gapvault_core::formats::names::shorten;
 use gapvault_core::list::{Described, Entry, Listed, OnMedium, Public, Shown, ShownHeld};
 use gapvault_core::vouched::Vouched;
 use std::fmt::Write;
@@ -122,7 +121,7 @@ fn write_artifact(out: &mut String, shown: &Shown) {
 
 fn write_readers(out: &mut String, head: &Head) {
     for Reader { site, role, recipient, .. } in &head.readers {
-        let _ = writeln!(out, "  {role:8} {site} ({})", shorten(&recipient.to_string()));
+        let _ = writeln!(out, "  {role:8} {site} ({})", short(recipient));
     }
 }
 

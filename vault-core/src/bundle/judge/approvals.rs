@@ -42,7 +42,7 @@ pub struct Uncounted {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmet {
     /// Nobody's key.
-    #[error("the policy gives its key to nobody")]
+    #[error("the policy gives this key to nobody")]
     Unknown,
     /// A key that counts no more.
     #[error("its key is revoked")]
@@ -74,7 +74,8 @@ impl fmt::Display for Uncounted {
         let Self { signature, person, why } = self;
         match person {
             Some(person) => write!(f, "{person} (key {signature}): {why}"),
-            None => write!(f, "{signature}: {why}"),
+            None if matches!(why, Unmet::Unfit(_)) => write!(f, "{signature}: {why}"),
+            None => write!(f, "key {signature}: {why}"),
         }
     }
 }
@@ -171,7 +172,10 @@ impl Tally {
     pub(super) fn told(&self) -> String {
         match self.needed {
             0 => "the tent asks for no approvals".to_owned(),
-            needed => format!("{} of {needed} approved: {}", self.counted.len(), join(&self.persons())),
+            needed => {
+                let (has, persons) = (self.counted.len(), join(&self.persons()));
+                format!("approved by {has} ({persons}), {needed} needed")
+            }
         }
     }
 

@@ -229,7 +229,10 @@ impl<'c> Exporter<'c> {
     fn signatures(self) -> Result<String, JudgeError> {
         let (needs, shown) = (self.tent.signatures, self.signer.shown);
         if needs.is_met_by(shown) {
-            return Ok(format!("the exporter's signature shows {}", shows(shown)));
+            return Ok(match self.signer.key.is_security_key() {
+                true => format!("the exporter's signature shows {}", shows(shown)),
+                false => format!("signed with a plain key: it shows {}", shows(shown)),
+            });
         }
         let (person, tent) = (self.person.name.clone(), self.tent.name.clone());
         Err(JudgeError::Touch { person, tent, shows: shows(shown), needs })

@@ -153,12 +153,16 @@ fn imports(vault: &Vault) -> impl Iterator<Item = &Imported> {
     })
 }
 
+/// What the signature of a plain key shows.
+const NEITHER: &str = "neither touch nor PIN";
+
 /// What a signature shows of whoever made it, in words.
 pub(crate) fn shows(shown: Shown) -> &'static str {
     match shown {
         Shown { verification: true, presence: true } => "that its holder was verified",
         Shown { presence: true, .. } => "that a security key was touched",
-        _ => "nothing of its maker",
+        Shown { verification: true, .. } => "no touch",
+        Shown { .. } => NEITHER,
     }
 }
 
