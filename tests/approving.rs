@@ -2,10 +2,11 @@
 
 use crate::support::approvers::{Approvers, digest};
 use crate::support::reseal::{approval_path, files, reseal, sign, signature_path};
+use crate::support::ssh::{new_key, provider, public, ssh_keygen};
 use crate::support::untouched::{Before, assert_refused};
 use crate::support::{Site, run, snapshot, write_sample};
 use gapvault_formats::policy::Revocation;
-use gapvault_formats::sshsig::Namespace;
+use gapvault_formats::sshsig::{Namespace, PublicKey};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,28 @@ fn an_approver_sees_what_the_exporter_says_and_what_links_there_are() {
     let artifact = &json["artifacts"][0];
     assert_eq!(artifact["links"][0]["target"], "shards", "{json:#}");
     assert_eq!(artifact["provenance"]["notes"][0]["value"], "77", "{json:#}");
+}
+
+#[test]
+fn an_approval_without_a_touch_counts_for_nothing_and_harms_nothing() {
+    if provider("approvals of security keys that nobody touched").is_none() {
+        return;
+    }
+    let approvers = Approvers::new(1, &["carol"]);
+    let gap = &approvers.gap;
+    let bundle = gap.export_sample();
+    let key = new_key(gap.room.path(), "untouched", &["-t", "ed25519-sk", "-O", "no-touch-required"]);
+    let seal = gap.path("seal.json");
+    fs::copy(bundle.join("seal.json"), &seal).unwrap();
+    run(ssh_keygen().args(["-Y", "sign", "-n", "approve@gapvault", "-f"]).arg(&key).arg(&seal)).expect(0);
+    let fingerprint = public(&key).parse::<PublicKey>().unwrap().fingerprint();
+    fs::copy(gap.path("seal.json.sig"), bundle.join(format!("seal.json.{fingerprint}.approve.sig"))).unwrap();
+    let why = "not counted: seal.json.";
+    assert_refused(gap, "no touch", 4, why);
+    let told = gap.on_stick("explain");
+    assert!(told.code == 4 && told.out.contains("the security key was not touched"), "{told:#?}");
+    approvers.approve(&gap.cluster, "carol", &gap.stick, &digest(&bundle)).expect(0);
+    gap.import().expect(0);
 }
 
 /// Signs the seal as it stands.

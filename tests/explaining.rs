@@ -1,12 +1,14 @@
 //! `explain`: who could do what, and for one bundle each rule, each signature, and what is missing.
 
 use crate::support::approvers::{Approvers, digest};
+use crate::support::kill::copy_tree;
 use crate::support::reseal::{reseal, sign};
 use crate::support::{Gap, Run, run, snapshot};
 use gapvault_formats::policy::Revocation;
 use gapvault_formats::sshsig::{Namespace, SigningKey};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 
 fn explain(gap: &Gap) -> Run {
     run(gap.cluster.command(["explain"]).arg(&gap.stick))
@@ -15,6 +17,21 @@ fn explain(gap: &Gap) -> Run {
 fn explained(gap: &Gap) -> (i32, Value) {
     let run = run(gap.cluster.command(["explain", "--json"]).arg(&gap.stick));
     (run.code, run.json()["bundles"][0]["seals"][0].clone())
+}
+
+#[test]
+fn the_order_of_media_means_nothing() {
+    let gap = Gap::new();
+    let bundle = gap.export_sample();
+    let bad = gap.path("bad");
+    copy_tree(&gap.stick, &bad);
+    let junk = format!("seal.json.{}.approve.sig", gap.lab.signing_key().public().unwrap().fingerprint());
+    fs::write(bad.join(bundle.strip_prefix(&gap.stick).unwrap()).join(junk), "junk").unwrap();
+    let explain = |media: [&Path; 2]| run(gap.cluster.command(["explain"]).args(media)).code;
+    assert_eq!(explain([&bad, &gap.stick]), 0);
+    assert_eq!(explain([&gap.stick, &bad]), 0);
+    run(gap.cluster.command(["explain"]).arg(&bad)).refused(3, "does not fit seal.json");
+    run(gap.cluster.command(["import"]).args([&bad, &gap.stick])).expect(0);
 }
 
 #[test]

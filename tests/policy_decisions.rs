@@ -181,6 +181,16 @@ fn this_site_s_own_tent_is_the_one_that_counts() {
     bench.predicate.destinations = tags;
     let decision = bench.decide();
     assert_eq!(decision.grounds.unwrap().addressed.tent.as_str(), "aurora");
+    // Of two that are, none: which stands first in the policy means nothing.
+    let audit = bench.predicate.destinations.clone();
+    bench.is_for("borealis", &["cluster"]);
+    bench.predicate.destinations.extend(audit);
+    bench.predicate.destinations.sort_unstable();
+    for (first, second) in [("borealis", "aurora"), ("aurora", "borealis")] {
+        let refusal = bench.decide().refusal().unwrap().to_string();
+        assert_eq!(refusal, format!("its destination tags are of two tents of its exporter, {first} and {second}"));
+        bench.policy.tents.reverse();
+    }
 }
 
 /// A signature in a made-up crowd: whose key it is, which of that person's, in which namespace, what it shows.

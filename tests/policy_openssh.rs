@@ -35,7 +35,9 @@ fn ssh_keygen_verifies_what_the_policy_allows() {
     );
     assert!(line("cluster-b").starts_with("cluster-b namespaces=\"policy@gapvault\" ecdsa-"), "{allowed}");
     let head = "# Of a gapvault policy, epoch 5.\n";
-    assert!(allowed.starts_with(head) && allowed.lines().count() == 3, "{allowed}");
+    assert!(allowed.starts_with(head) && allowed.lines().count() == 5, "{allowed}");
+    let wraps = allowed.lines().filter(|line| line.contains("namespaces=\"wrap@gapvault\""));
+    assert_eq!(wraps.map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>(), ["cluster-b", "lab"]);
     assert_eq!(fs::read_to_string(keys.join("revoked_keys")).unwrap(), head);
 
     let seal = bundle.join("seal.json");

@@ -20,7 +20,8 @@ pub struct Signer {
     pub shown: Shown,
 }
 
-/// A signature file beside another copy of the seal that does not fit it. It counts for nothing and does no harm.
+/// A signature file that counts for nothing and does no harm: beside another copy of the seal one that does not fit it, or of
+/// a security key that nobody touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
     /// Its name.
@@ -38,7 +39,7 @@ pub struct SealedBundle {
     pub(crate) signers: Vec<Signer>,
     /// The signature files, by name.
     pub(crate) signatures: BTreeMap<String, Vec<u8>>,
-    /// Those beside copies of the seal that fit nothing.
+    /// Those that count for nothing.
     pub(crate) unfit: Vec<Unfit>,
 }
 
@@ -89,9 +90,12 @@ pub(crate) fn read(folder: &Folder) -> Result<SealedBundle, SealReadError> {
     let mut sealed = SealedBundle { id, bytes, digests, signers, signatures, unfit: Vec::new() };
     for (name, of) in signature_names(folder)? {
         let armoured = read_small(folder, &name, limits::SIGNATURE_BYTES)?;
-        let signer = verify(&armoured, of, &sealed.digests);
-        let signer = signer.map_err(|fault| SealReadError::Signature { file: name.clone(), fault })?;
-        sealed.add(name, armoured, signer)?;
+        match verify(&armoured, of, &sealed.digests) {
+            Ok(signer) => sealed.add(name, armoured, signer)?,
+            // SPEC 4.2: it is a signature and counts for nothing. Its maker may not know, and alters nothing by it.
+            Err(fault @ SshError::NoPresence) => sealed.unfit.push(Unfit { file: name, fault }),
+            Err(fault) => return Err(SealReadError::Signature { file: name, fault }),
+        }
     }
     Ok(sealed)
 }
@@ -164,7 +168,7 @@ impl SealedBundle {
         &self.signers
     }
 
-    /// The files that stand beside copies of the seal as signatures and are none of it.
+    /// The signature files that count for nothing.
     #[must_use]
     pub fn unfit(&self) -> &[Unfit] {
         &self.unfit

@@ -84,6 +84,7 @@ pub enum Counts {
 pub fn explain_set(vault: &Vault, set: &Set) -> Result<Vec<Explained>, JudgeError> {
     let sealed: Vec<&Bundle> = set.folders.iter().map(|p| &p.bundle).filter(|b| b.is_sealed()).collect();
     let mut explained: Vec<Explained> = Vec::new();
+    let mut unread: Vec<(Option<BundleId>, JudgeError)> = Vec::new();
     for (at, bundle) in sealed.iter().enumerate() {
         let others = sealed.iter().enumerate().filter(|(n, _)| *n != at);
         // Those of another seal have signatures that fit nothing here; they are told of there.
@@ -92,10 +93,17 @@ pub fn explain_set(vault: &Vault, set: &Set) -> Result<Vec<Explained>, JudgeErro
         if bundle.seal_id().is_some_and(|id| explained.iter().any(|e| e.bundle == id)) {
             continue;
         }
-        let heard = hear(vault, bundle, &copies, Purpose::Admit)?;
-        explained.push(explain(vault, bundle.label().clone(), heard));
+        match hear(vault, bundle, &copies, Purpose::Admit) {
+            Ok(heard) => explained.push(explain(vault, bundle.label().clone(), heard)),
+            // Another copy of the same seal may be good, whatever order the media are named in.
+            Err(error) => unread.push((bundle.seal_id(), error)),
+        }
     }
-    Ok(explained)
+    let is_lost = |id: &Option<BundleId>| id.is_none_or(|id| explained.iter().all(|e| e.bundle != id));
+    match unread.into_iter().find(|(id, _)| is_lost(id)) {
+        Some((_, error)) => Err(error),
+        None => Ok(explained),
+    }
 }
 
 /// Explains a bundle that this vault made or holds.

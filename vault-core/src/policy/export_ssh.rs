@@ -3,7 +3,7 @@
 use crate::error::{FsError, explain};
 use crate::fs::{create_folder, write_replacing};
 use gapvault_formats::names::PersonName;
-use gapvault_formats::policy::Policy;
+use gapvault_formats::policy::{Policy, Site};
 use gapvault_formats::sshsig::{Namespace, PublicKey};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -95,6 +95,10 @@ fn allowed_signers(policy: &Policy) -> String {
         for key in person.keys.iter().filter(|_| !namespaces.is_empty()) {
             lines.push_str(&format!("{} namespaces=\"{namespaces}\" {key}\n", person.name));
         }
+    }
+    // What a site's vault seals anew for auditors.
+    for Site { name, card_key, .. } in &policy.sites {
+        lines.push_str(&format!("{name} namespaces=\"{}\" {card_key}\n", Namespace::Wrap.as_str()));
     }
     lines
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 ///
 /// DIR/allowed_signers has a line for each key: its person, and what that person's signatures are good for by the roles
 /// in the policy in force: seal@gapvault for exporters, approve@gapvault for approvers, policy@gapvault for root
-/// persons. DIR/revoked_keys has the keys that count no more. `ssh-keygen -Y verify` reads both.
+/// persons; and one for each site, whose vault signs what it seals anew for auditors (wrap@gapvault). DIR/revoked_keys has the keys that count no more. `ssh-keygen -Y verify` reads both.
 ///
 /// OpenSSH has no words for the rest: in which tent, how many persons it takes, what a security key must show, and which
 /// seals of a revoked key still count.

@@ -44,34 +44,26 @@ impl std::fmt::Display for Addressed {
 
 /// The tent that the seal's tags stand for, in which `person` is an exporter, and the sites that they are for.
 pub(super) fn tent_of<'p>(case: &Case<'p>, person: &Person) -> Result<(&'p Tent, Addressed), JudgeError> {
-    let mut named = None;
-    let mut found: Option<(&Tent, Addressed)> = None;
-    for tent in &case.policy.tents {
-        let addressed = Addressed::new(case.policy, &tent.name, case.seal);
-        if addressed.sites.is_empty() {
-            continue;
-        }
-        if !tent.exporters.contains(&person.name) {
-            named.get_or_insert(tent);
-            continue;
-        }
-        // SPEC 13.1: the tent is the one whose tag is this site's own, where there is one.
-        let is_own = addressed.sites.contains(case.own);
-        if found.is_none() || is_own {
-            found = Some((tent, addressed));
-        }
-        if is_own {
-            break;
-        }
+    let tagged = case.policy.tents.iter().map(|tent| (tent, Addressed::new(case.policy, &tent.name, case.seal)));
+    let tagged = tagged.filter(|(_, addressed)| !addressed.sites.is_empty());
+    let (mut fitting, others): (Vec<_>, Vec<_>) = tagged.partition(|(tent, _)| tent.exporters.contains(&person.name));
+    // SPEC 13.1: the tent is the one whose tag is this site's own, where there is one.
+    if fitting.iter().any(|(_, addressed)| addressed.sites.contains(case.own)) {
+        fitting.retain(|(_, addressed)| addressed.sites.contains(case.own));
     }
-    match (found, named) {
-        (Some(found), _) => Ok(found),
-        (None, Some(tent)) => Err(JudgeError::NotAnExporter {
+    let mut fitting = fitting.into_iter();
+    match (fitting.next(), fitting.next(), others.first()) {
+        (Some(found), None, _) => Ok(found),
+        // The order of tents in a policy means nothing.
+        (Some((first, _)), Some((second, _)), _) => {
+            Err(JudgeError::TwoTents { first: first.name.clone(), second: second.name.clone() })
+        }
+        (None, _, Some((tent, _))) => Err(JudgeError::NotAnExporter {
             person: person.name.clone(),
             tent: tent.name.clone(),
             exporters: join(&tent.exporters),
         }),
-        (None, None) => Err(JudgeError::Unaddressed),
+        (None, _, None) => Err(JudgeError::Unaddressed),
     }
 }
 

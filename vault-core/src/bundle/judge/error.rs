@@ -63,6 +63,14 @@ pub enum JudgeError {
     /// No destination tag that any site of this policy would recognise.
     #[error("none of its destination tags is of a site and tent that this policy knows")]
     Unaddressed,
+    /// It could be judged by the rules of either.
+    #[error("its destination tags are of two tents of its exporter, {first} and {second}")]
+    TwoTents {
+        /// One.
+        first: TentName,
+        /// The other.
+        second: TentName,
+    },
     /// For others.
     #[error("it is for {sites} in tent {tent}, not for this site ({own})")]
     NotForUs {
@@ -154,6 +162,7 @@ explain!(JudgeError, pass: [Seal, Vault, Approvals], {
     Self::NoSignature | Self::NoExporterSignature { .. } => (Refused, Some("somebody removed or replaced a signature: have the bundle exported again")),
     Self::Revoked { .. } => (Refused, Some("whoever has that key may have made it: have the bundle exported again with another key, or have the policy except this very seal")),
     Self::NotAnExporter { .. } => (Refused, Some("`gapvault trust CARD --tent TENT --role exporter` allows it, if it should be allowed")),
+    Self::TwoTents { .. } => (Refused, Some("no export makes such a seal: ask its exporter what made it")),
     Self::Unaddressed => (Refused, Some("it was made for other sites, or for a tent that this vault has not been told of")),
     Self::NotForUs { .. } => (Refused, Some("have it exported again after the lab ran `gapvault trust CARD` with this site's card")),
     Self::Destination { .. } => (Refused, Some("have it exported again under the policy that is in force here, or have the policy changed")),
