@@ -44,6 +44,34 @@ fn what_was_given_up_or_is_another_vault_s_comes_back_with_no_command() {
 }
 
 #[test]
+fn what_is_only_proposed_is_not_said_to_be_so() {
+    let roots = Roots::together();
+    let Roots { lab, .. } = &roots;
+    lab.run(["tent", "new", "aurora"]).expect(0);
+    for _ in 0..2 {
+        let told = lab.run(["tent", "new", "aurora", "--json"]).expect(0).json();
+        assert_eq!((&told["applied"], &told["changed"]), (&false.into(), &false.into()), "{told:#}");
+        assert_eq!(told["missing"][0]["missing"], 1, "{told:#}");
+    }
+    lab.run(["policy", "reset"]).expect(0);
+    lab.run(["revoke", "bob"]).refused(4, "it takes 2 of them");
+    let other = SigningKey::generate().unwrap().public().unwrap().to_string();
+    lab.run(["revoke", &other]).expect(0);
+    let told = lab.run(["revoke", &other]).expect(0).out;
+    assert!(
+        told.contains("its revocation was proposed before\nthis is proposed as policy epoch 3, and not in force"),
+        "{told}"
+    );
+    // What is so neither in force nor in the proposal is told as before.
+    lab.run(["untrust", "bob", "--tent", "aurora", "--role", "member"]).refused(2, "bob is no member of tent aurora");
+    // What the proposal takes away already is in force yet.
+    lab.run(["policy", "reset"]).expect(0);
+    lab.run(["untrust", "bob", "--role", "root", "--threshold", "1"]).expect(0);
+    let told = lab.run(["untrust", "bob", "--role", "root", "--threshold", "1", "--json"]).expect(0).json();
+    assert_eq!((&told["applied"], &told["changed"]), (&false.into(), &false.into()), "{told:#}");
+}
+
+#[test]
 fn a_key_that_is_only_proposed_is_revoked_with_its_person() {
     let roots = Roots::together();
     let Roots { lab, .. } = &roots;

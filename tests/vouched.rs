@@ -1,6 +1,7 @@
 //! Catalogues for auditors who came after their bundles: what a site vouches for, and what nobody should believe.
 
 use crate::rekey_identity::export;
+use crate::support::kill::copy_tree;
 use crate::support::policy::digest;
 use crate::support::untouched::promptly;
 use crate::support::{Gap, Run, Site, run, set_mode, snapshot};
@@ -114,6 +115,61 @@ fn who_is_not_known_vouches_for_nothing() {
     late.show(folder).expect(0);
     late.audit.run(["revoke", "cluster-b"]).expect(0);
     late.refused("a revoked key", folder, 4, "which the policy revokes");
+}
+
+#[test]
+fn nothing_else_is_written_over() {
+    let late = Late::new();
+    let vault = &late.gap.cluster.vault;
+    let link = late.gap.path("link");
+    std::os::unix::fs::symlink(vault.join("bundles"), &link).unwrap();
+    let before = snapshot(vault);
+    for to in [vault.join("bundles"), vault.join("wraps"), vault.join("new/deep"), late.audit.vault.clone(), link] {
+        let refused = run(late.gap.cluster.command(["rekey", "--wraps", "--to"]).arg(&to));
+        refused.refused(2, "is in a vault");
+    }
+    assert!(snapshot(vault) == before);
+    let name = late.folders()[0].file_name().unwrap().to_owned();
+    let own = late.gap.path("own");
+    fs::create_dir_all(own.join(&name)).unwrap();
+    fs::write(own.join(&name).join("notes.txt"), "mine").unwrap();
+    run(late.gap.cluster.command(["rekey", "--wraps", "--to"]).arg(&own)).refused(2, "is there already");
+    assert_eq!(fs::read(own.join(&name).join("notes.txt")).unwrap(), b"mine");
+    fs::remove_dir_all(own.join(&name)).unwrap();
+    fs::write(own.join(&name), "a file").unwrap();
+    run(late.gap.cluster.command(["rekey", "--wraps", "--to"]).arg(&own)).refused(2, "is there already");
+    assert_eq!(fs::read(own.join(&name)).unwrap(), b"a file");
+    // Only with what it belongs to.
+    for more in ["--identity", "--forget-old"] {
+        let refused = run(late.gap.cluster.command(["rekey", more, "--to"]).arg(&own));
+        refused.refused(2, "cannot be used with");
+    }
+}
+
+#[test]
+fn beside_bundles_it_hides_none() {
+    let late = Late::new();
+    fs::create_dir_all(late.gap.stick.join("gapvault")).unwrap();
+    let folder = &late.folders()[0];
+    export(&late.gap, "model:v3", &[]);
+    copy_tree(folder, &late.gap.stick.join(folder.file_name().unwrap()));
+    fs::write(late.gap.stick.join("seal.json"), "").unwrap();
+    fs::write(late.gap.stick.join("SHA256SUMS"), "").unwrap();
+    let shown = late.show(&late.gap.stick);
+    assert!(shown.out.contains("trusted  signed by lab") && !shown.out.contains("vouched"), "{shown:#?}");
+}
+
+#[test]
+fn what_became_of_the_exporter_is_told() {
+    let late = Late::new();
+    let folder = &late.folders()[0];
+    assert!(!late.show(folder).expect(0).out.contains("NOT TRUSTED"));
+    late.audit.run(["untrust", "lab", "--tent", "aurora", "--role", "exporter"]).expect(0);
+    let shown = late.show(folder).expect(0).out;
+    assert!(shown.contains("NOT TRUSTED NOW: lab is no exporter of tent aurora"), "{shown}");
+    late.audit.run(["revoke", "lab"]).expect(0);
+    let shown = late.show(folder).expect(0).out;
+    assert!(shown.contains("NOT TRUSTED NOW: the policy revokes the key of lab that sealed it"), "{shown}");
 }
 
 #[test]

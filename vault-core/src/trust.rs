@@ -1,6 +1,7 @@
 //! Changing whom a vault trusts.
 
 use crate::error::{FsError, explain};
+use crate::fs::open_named;
 use crate::policy::{Changed, Outcome, change};
 use crate::vault::{Vault, VaultError};
 use gapvault_formats::card::CardError;
@@ -11,10 +12,7 @@ use gapvault_formats::person_card::AnyCard;
 use gapvault_formats::policy::edit::{Draft, EditError, Role};
 use gapvault_formats::policy::{Grant, Person};
 use gapvault_formats::sshsig::PublicKey;
-use rustix::fs::OFlags;
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Why trust is not given.
@@ -77,11 +75,8 @@ explain!(TrustError, pass: [Vault], {
 /// The bytes of a file that should be a card, as far as one is long. A fifo, which would be waited for, is none.
 pub fn read_card_file(path: &Path) -> Result<Vec<u8>, FsError> {
     let failed = || FsError::at("can't read", path);
-    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
-    let file = file.map_err(failed())?;
-    if !file.metadata().map_err(failed())?.is_file() {
-        return Err(failed()(std::io::Error::new(ErrorKind::InvalidInput, "not a regular file")));
-    }
+    let irregular = || std::io::Error::new(ErrorKind::InvalidInput, "not a regular file");
+    let file = open_named(path).and_then(|file| file.ok_or_else(irregular)).map_err(failed())?;
     let mut bytes = Vec::new();
     file.take(limits::CARD_BYTES + 1).read_to_end(&mut bytes).map_err(failed())?;
     Ok(bytes)
@@ -185,11 +180,11 @@ fn know_person(draft: &mut Draft, name: &PersonName, keys: &[PublicKey]) -> Resu
 pub fn new_tent(vault: &mut Vault, tent: &TentName) -> Result<Changed, TrustError> {
     let own = vault.card().clone();
     let words = format!("{} is member, {} exporter of tent {tent}", own.site, own.person);
+    // Whoever took roles from this site did not mean them to come back by the way.
+    if vault.policy().tent(tent).is_some() {
+        return Err(TrustError::TentExists { tent: tent.clone() });
+    }
     let changed = change::<TrustError>(vault, Some(words), |draft| {
-        // Whoever took roles from this site did not mean them to come back by the way.
-        if draft.before().tent(tent).is_some() {
-            return Err(TrustError::TentExists { tent: tent.clone() });
-        }
         let member = draft.trust(&own, tent, Grant::Member)?;
         Ok(draft.trust(&own, tent, Grant::Exporter)? || member)
     })?;
@@ -248,24 +243,25 @@ pub fn untrust(vault: &mut Vault, name: &str, what: &Untrust) -> Result<Changed,
         Untrust::Approver(_) => person.clone().map(Role::Approver),
         Untrust::Root(_) | Untrust::Works(_) => None,
     };
-    let changed =
-        change::<TrustError>(vault, Some(format!("{name} is no longer {what}")), |draft| match (what, role, person) {
+    let changed = change::<TrustError>(vault, Some(format!("{name} is no longer {what}")), |draft| {
+        match (what, &role, &person) {
             (Untrust::Tent(tent, _) | Untrust::Approver(tent), Some(role), _) => {
-                Ok(draft.before().tent(tent).is_some() && draft.withdraw(tent, &role)?)
+                Ok(draft.before().tent(tent).is_some() && draft.withdraw(tent, role)?)
             }
             (Untrust::Root(threshold), _, Some(person)) => {
-                let is_root = draft.before().root.persons.contains(&person);
-                let taken = is_root && draft.root(&person, false)?;
+                let is_root = draft.before().root.persons.contains(person);
+                let taken = is_root && draft.root(person, false)?;
                 if let Some(threshold) = threshold.filter(|_| taken) {
                     draft.set_threshold(threshold);
                 }
                 Ok(taken)
             }
             (Untrust::Works(site), _, Some(person)) => {
-                let works = draft.before().site(site).is_some_and(|site| site.persons.contains(&person));
-                Ok(works && draft.works_at(&person, site, false)?)
+                let works = draft.before().site(site).is_some_and(|site| site.persons.contains(person));
+                Ok(works && draft.works_at(person, site, false)?)
             }
             _ => Ok(false),
-        })?;
+        }
+    })?;
     if changed.outcome == Outcome::Nothing { Err(not_granted()) } else { Ok(changed) }
 }

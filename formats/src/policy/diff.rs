@@ -98,6 +98,10 @@ pub enum SiteChange {
     Added {
         /// Its card.
         card: CardFingerprint,
+        /// Whose card that is.
+        person: PersonName,
+        /// The key on it, which vouches for what the site seals anew.
+        key: KeyFingerprint,
     },
     /// The site is gone.
     Removed,
@@ -107,6 +111,10 @@ pub enum SiteChange {
     Leaves(PersonName),
     /// The card is another.
     Card(Turn<CardFingerprint>),
+    /// The card is another person's.
+    CardPerson(Turn<PersonName>),
+    /// The key on the card is another.
+    CardKey(Turn<KeyFingerprint>),
     /// The recipient is another.
     Recipient(Turn<String>),
     /// The recipient of the suite `age-pq` is another; both are shortened.
@@ -199,7 +207,10 @@ pub fn diff(old: Option<&Policy>, new: &Policy) -> Vec<Change> {
     }
     let name = |revocation: &Revocation| revocation.key.fingerprint();
     for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.revocations), revocations, name) {
-        let owner = before.or(after).and_then(|r| new.person_of(&r.key).or(old.and_then(|old| old.person_of(&r.key))));
+        let owner = before.or(after).and_then(|revoked| {
+            let has = |person: &&Person| person.keys.iter().any(|key| revoked.revokes(key));
+            new.persons.iter().chain(old.map_or(&[][..], |old| &old.persons)).find(has)
+        });
         let person = owner.map(|person| person.name.clone());
         let changes = revocation(before, after).into_iter();
         all.extend(changes.map(|change| Change::Key { key, person: person.clone(), change }));
@@ -282,13 +293,18 @@ fn person(before: Option<&Person>, after: Option<&Person>) -> Vec<PersonChange> 
 
 fn site(before: Option<&Site>, after: Option<&Site>) -> Vec<SiteChange> {
     let Some(after) = after else { return vec![SiteChange::Removed] };
-    // Person and key of a card change only with its fingerprint.
-    let Site { name: _, persons, card, card_person: _, card_key: _, recipient, label_key, recipient_pq } = after;
+    let Site { name: _, persons, card, card_person, card_key, recipient, label_key, recipient_pq } = after;
     let mut changes = Vec::new();
     match before {
-        None => changes.push(SiteChange::Added { card: *card }),
+        None => {
+            let (person, key) = (card_person.clone(), card_key.fingerprint());
+            changes.push(SiteChange::Added { card: *card, person, key });
+        }
         Some(before) => {
             changes.extend(turn(&before.card, card).map(SiteChange::Card));
+            changes.extend(turn(&before.card_person, card_person).map(SiteChange::CardPerson));
+            let keys = [&before.card_key, card_key].map(PublicKey::fingerprint);
+            changes.extend(turn(&keys[0], &keys[1]).map(SiteChange::CardKey));
             let recipient = turn(&before.recipient.to_string(), &recipient.to_string());
             changes.extend(recipient.map(SiteChange::Recipient));
             if before.recipient_pq != *recipient_pq {

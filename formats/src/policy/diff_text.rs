@@ -45,11 +45,13 @@ impl Display for PersonChange {
 impl Display for SiteChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Added { card } => write!(f, "added, card {card}"),
+            Self::Added { card, person, key } => write!(f, "added, card {card} of {person}, key {key}"),
             Self::Removed => write!(f, "removed"),
             Self::Joins(person) => write!(f, "{person} works there"),
             Self::Leaves(person) => write!(f, "{person} works there no more"),
             Self::Card(turn) => write!(f, "card {turn}"),
+            Self::CardPerson(turn) => write!(f, "card of {turn}"),
+            Self::CardKey(turn) => write!(f, "card's key {turn}"),
             Self::Recipient(turn) => write!(f, "recipient {turn}"),
             Self::RecipientPq(turn) => write!(f, "post-quantum recipient {turn}"),
             Self::LabelKey => write!(f, "another label key"),

@@ -150,10 +150,13 @@ fn is_on_curve(point: &[u8]) -> bool {
 }
 
 // SPEC 4.3: with a key of low order anybody can make signatures that fit; with one that has such a part, eight keys are of
-// one private key.
-fn is_strong(key: &[u8]) -> bool {
-    let key = <&[u8; 32]>::try_from(key).ok().and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(key).ok());
-    key.is_some_and(|key| !key.is_weak() && key.to_edwards().is_torsion_free())
+// one private key, and with other encodings more.
+fn is_strong(bytes: &[u8]) -> bool {
+    let key = <&[u8; 32]>::try_from(bytes).ok().and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(key).ok());
+    key.is_some_and(|key| {
+        let point = key.to_edwards();
+        !key.is_weak() && point.is_torsion_free() && point.compress().as_bytes() == bytes
+    })
 }
 
 /// What a security key signs for: `ssh:` as a rule.

@@ -50,6 +50,10 @@ fn cases() -> Vec<Case> {
         case(&format!("site lab: card {} -> {}", card("lab", 0).fingerprint(), card_of("x").fingerprint()), move |p| {
             p.sites[0].card = card_of("x").fingerprint();
         }),
+        case("site lab: card of ana -> dora", |p| p.sites[0].card_person = person("dora")),
+        case(&format!("site lab: card's key {} -> {}", key(0, 0).fingerprint(), key(3, 0).fingerprint()), |p| {
+            p.sites[0].card_key = key(3, 0)
+        }),
         case(&format!("site lab: recipient {} -> {}", card("lab", 0).recipient, card_of("x").recipient), move |p| {
             p.sites[0].recipient = card_of("x").recipient;
         }),

@@ -33,12 +33,13 @@ impl Change {
     pub(super) fn of(changed: &Changed) -> Self {
         let (missing, unsigned) = match &changed.outcome {
             Outcome::Proposed { tallies, unsigned } => (Missing::of(tallies), *unsigned),
+            Outcome::Waiting { tallies } => (Missing::of(tallies), None),
             Outcome::Nothing | Outcome::Applied => (Vec::new(), None),
         };
         Self {
             epoch: changed.epoch,
-            changed: changed.outcome != Outcome::Nothing,
-            applied: !matches!(changed.outcome, Outcome::Proposed { .. }),
+            changed: matches!(changed.outcome, Outcome::Proposed { .. } | Outcome::Applied),
+            applied: matches!(changed.outcome, Outcome::Nothing | Outcome::Applied),
             missing,
             changes: changed.changes.clone(),
             remarks: changed.remarks.iter().map(|remark| printable(&remark.to_string())).collect(),
@@ -50,9 +51,9 @@ impl Change {
     /// How to say that something is so.
     pub(super) fn is_now(&self) -> &'static str {
         match (self.changed, self.applied) {
-            (false, _) => "was",
+            (false, true) => "was",
             (true, true) => "is now",
-            (true, false) => "is to be",
+            (_, false) => "is to be",
         }
     }
 

@@ -32,13 +32,13 @@ pub(crate) struct RekeyArgs {
     #[arg(long)]
     identity: bool,
     /// The vault's identities are lost: open what it holds with this recovery identity; may be given several times
-    #[arg(long, value_name = "FILE", requires = "identity")]
+    #[arg(long, value_name = "FILE", requires = "identity", conflicts_with_all = ["wraps", "tent", "forget_old"])]
     recover: Vec<PathBuf>,
     /// Seal what opens the bundles anew, to the auditors and the recovery recipients that there are now
     #[arg(long)]
     wraps: bool,
     /// Put the catalogues that auditors who came later can read into this folder too; `gapvault show DIR` reads them there
-    #[arg(long, value_name = "DIR", requires = "wraps")]
+    #[arg(long, value_name = "DIR", requires = "wraps", conflicts_with_all = ["identity", "tent", "forget_old"])]
     to: Option<PathBuf>,
     /// Make a new key for a tent: chunk ids of what is exported from now on tell those nothing who knew the old one
     #[arg(long)]
@@ -130,6 +130,7 @@ pub(crate) fn run(args: RekeyArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         let set_aside = set_aside.into_iter().map(|file| SetAside { path: file.path, identities: file.identities });
         return ui.result(&Forgotten { forgotten, set_aside: set_aside.collect() }, &human);
     }
+    args.to.as_deref().map_or(Ok(()), vouched::expect_outside)?;
     let mut vault = global.open(Access::Write)?;
     let (mut bundles, policy) = wraps(&mut vault, ui.observer())?;
     if let Some(to) = &args.to {

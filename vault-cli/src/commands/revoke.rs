@@ -49,7 +49,11 @@ pub(crate) fn run(args: &RevokeArgs, global: &Global, ui: &Ui) -> Result<(), Fai
     let mut vault = global.open(Access::Write)?;
     let what = resolve(&args.what, &vault)?;
     let change = Change::of(&revoke(&mut vault, &what, args.reason.as_deref(), &args.except)?);
-    let lines = if change.changed { change.lines() } else { "revoked already\n".to_owned() };
+    let lines = match (change.changed, change.applied) {
+        (true, _) => change.lines(),
+        (false, true) => "revoked already\n".to_owned(),
+        (false, false) => "its revocation was proposed before\n".to_owned(),
+    };
     let human = format!("{lines}{}", change.still());
     ui.result(&Told { change }, &human)
 }
@@ -57,10 +61,10 @@ pub(crate) fn run(args: &RevokeArgs, global: &Global, ui: &Ui) -> Result<(), Fai
 /// What the argument is: what the policy knows, or the one that is proposed, comes before files.
 fn resolve(text: &str, vault: &Vault) -> Result<Revoked, Failure> {
     let proposed = Proposal::read(Some(vault), None).ok().map(|proposal| proposal.policy);
-    let policy = proposed.as_ref().unwrap_or(vault.policy());
-    let person = PersonName::new(text).ok().filter(|name| policy.person(name).is_some());
+    let persons = || [Some(vault.policy()), proposed.as_ref()].into_iter().flatten().flat_map(|policy| &policy.persons);
+    let person = PersonName::new(text).ok().filter(|name| persons().any(|person| person.name == *name));
     let fingerprint = text.parse::<KeyFingerprint>().ok();
-    let is_key = |of: &KeyFingerprint| policy.persons.iter().flat_map(|p| &p.keys).any(|key| key.fingerprint() == *of);
+    let is_key = |of: &KeyFingerprint| persons().flat_map(|person| &person.keys).any(|key| key.fingerprint() == *of);
     match (person, fingerprint) {
         (Some(_), Some(key)) if is_key(&key) => {
             return Err(Failure::usage(

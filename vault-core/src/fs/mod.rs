@@ -11,7 +11,7 @@ mod write;
 
 pub(crate) use direct::{ALIGNMENT, Aligned, DirectFile};
 pub(crate) use mounts::Mount;
-pub(crate) use read::{Folder, OpenError};
+pub(crate) use read::{Folder, OpenError, open_named};
 pub(crate) use readback::{BackFile, ReadBack};
 pub(crate) use room::{block_bytes, free_bytes};
 pub(crate) use scratch::Scratch;

@@ -3,7 +3,7 @@
 use crate::error::FsError;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -127,4 +127,11 @@ fn refuse(e: rustix::io::Errno, action: &'static str, path: &Path) -> OpenError 
         Errno::LOOP | Errno::NOTDIR | Errno::NXIO => OpenError::Irregular,
         e => OpenError::Fs(FsError::at(action, path)(e)),
     }
+}
+
+/// Opens a file that a person named; `None` if it is no regular one. (A fifo would be waited for.)
+pub(crate) fn open_named(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    Ok(file.metadata()?.is_file().then_some(file))
 }

@@ -1,8 +1,8 @@
 //! A change of the policy by a command: written into the working copy, signed with the vault's own key, and put in force
 //! if that is enough.
 
-use super::Proposal;
 use super::apply::put_in_force;
+use super::{Proposal, Standing};
 use crate::fs::Folder;
 use crate::vault::policies::{WORKING_COPY, beside, root_keys};
 use crate::vault::{Beside, GoodSignature, Vault, VaultError};
@@ -37,6 +37,11 @@ pub struct Changed {
 pub enum Outcome {
     /// The policy says so already.
     Nothing,
+    /// The policy that is proposed says so already, and is not in force.
+    Waiting {
+        /// How the persons of the roots that were asked are counted.
+        tallies: Vec<Tally>,
+    },
     /// It is in force.
     Applied,
     /// It stands in the working copy, and these roots were asked.
@@ -62,7 +67,7 @@ pub enum Unsigned {
 pub(crate) fn change<E>(
     vault: &mut Vault,
     words: Option<String>,
-    edit: impl FnOnce(&mut Draft) -> Result<bool, E>,
+    edit: impl Fn(&mut Draft) -> Result<bool, E>,
 ) -> Result<Changed, E>
 where
     E: From<VaultError> + From<EditError>,
@@ -71,14 +76,8 @@ where
     let mut draft = Draft::open(&base).map_err(EditError::from)?;
     if !edit(&mut draft)? {
         let (epoch, digest) = (draft.before().epoch, PolicyDigest::of(base.as_bytes()));
-        return Ok(Changed {
-            epoch,
-            digest,
-            changes: Vec::new(),
-            outcome: Outcome::Nothing,
-            remarks: Vec::new(),
-            void: Vec::new(),
-        });
+        let outcome = if is_in_force { Outcome::Nothing } else { unchanged(vault, &edit)? };
+        return Ok(Changed { epoch, digest, changes: Vec::new(), outcome, remarks: Vec::new(), void: Vec::new() });
     }
     let epoch = vault.policy().epoch + 1;
     let before = draft.before().clone();
@@ -115,6 +114,22 @@ where
         }
     };
     Ok(Changed { epoch, digest, changes, outcome, remarks, void: signed })
+}
+
+/// What becomes of a change that the proposal has already: it is to be, or it is so by the policy in force too.
+fn unchanged<E>(vault: &Vault, edit: &impl Fn(&mut Draft) -> Result<bool, E>) -> Result<Outcome, E>
+where
+    E: From<EditError>,
+{
+    let in_force = String::from_utf8_lossy(&vault.in_force().bytes);
+    let mut draft = Draft::open(&in_force).map_err(EditError::from)?;
+    // What can't be done to it, as the tent is only proposed, is not so either.
+    if !edit(&mut draft).unwrap_or(true) {
+        return Ok(Outcome::Nothing);
+    }
+    let standing = Proposal::read(Some(vault), None).and_then(|proposal| proposal.standing(vault));
+    let tallies = if let Ok(Standing::Unsigned(tallies)) = standing { tallies } else { Vec::new() };
+    Ok(Outcome::Waiting { tallies })
 }
 
 /// What a change begins with.

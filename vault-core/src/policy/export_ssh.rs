@@ -1,11 +1,11 @@
 //! A policy's keys as stock OpenSSH reads them.
 
 use crate::error::{FsError, explain};
-use crate::fs::{create_folder, write_replacing};
+use crate::fs::{create_folder, open_named, write_replacing};
 use gapvault_formats::names::PersonName;
 use gapvault_formats::policy::{Policy, Site};
-use gapvault_formats::sshsig::{Namespace, PublicKey};
-use std::fs::File;
+use gapvault_formats::sshsig::Namespace;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -68,10 +68,9 @@ pub fn export_ssh(policy: &Policy, folder: &Path) -> Result<ExportedSsh, ExportS
 /// Refuses to replace what another program or person wrote.
 fn expect_own(path: &Path) -> Result<(), ExportSshError> {
     let mut begins = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MARK.len() as u64).read_to_end(&mut begins));
-    match read {
+    match open_named(path).map(|file| file.map(|file| file.take(MARK.len() as u64).read_to_end(&mut begins))) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
-        Ok(_) if begins == MARK.as_bytes() => Ok(()),
+        Ok(Some(Ok(_))) if begins == MARK.as_bytes() => Ok(()),
         _ => Err(ExportSshError::Foreign { path: path.to_owned() }),
     }
 }
@@ -104,13 +103,11 @@ fn allowed_signers(policy: &Policy) -> String {
 }
 
 fn revoked_keys(policy: &Policy) -> String {
-    let revoked = policy.revocations.iter().map(|revocation| &revocation.key);
+    let revoked: HashSet<_> = policy.revocations.iter().map(|revocation| revocation.key.point()).collect();
     // OpenSSH takes another form of a revoked key for another key.
-    let forms = policy.persons.iter().flat_map(|person| &person.keys);
-    let forms = forms.filter(|key| policy.is_revoked(key, None) && !is_listed(policy, key));
-    revoked.chain(forms).map(|key| format!("{key}\n")).collect()
-}
-
-fn is_listed(policy: &Policy, key: &PublicKey) -> bool {
-    policy.revocations.iter().any(|revocation| revocation.key == *key)
+    let forms =
+        policy.persons.iter().flat_map(|person| &person.keys).chain(policy.sites.iter().map(|site| &site.card_key));
+    let keys = policy.revocations.iter().map(|revocation| &revocation.key).chain(forms);
+    let lines: BTreeSet<_> = keys.filter(|key| revoked.contains(&key.point())).map(|key| format!("{key}\n")).collect();
+    lines.into_iter().collect()
 }

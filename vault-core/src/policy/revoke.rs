@@ -50,17 +50,23 @@ pub enum Revoked {
 }
 
 impl Revoked {
-    fn keys(&self, policy: &Policy) -> Result<Vec<PublicKey>, RevokeError> {
+    /// Its keys by any of these policies.
+    fn keys(&self, policies: &[&Policy]) -> Result<Vec<PublicKey>, RevokeError> {
+        let persons = || policies.iter().flat_map(|policy| &policy.persons);
         match self {
             Self::Keys(keys) => Ok(keys.clone()),
             Self::Fingerprint(of) => {
-                let mut keys = policy.persons.iter().flat_map(|person| &person.keys);
-                let key = keys.find(|key| key.fingerprint() == *of).cloned();
+                let key = persons().flat_map(|person| &person.keys).find(|key| key.fingerprint() == *of).cloned();
                 key.map(|key| vec![key]).ok_or(RevokeError::NoKey { key: *of })
             }
             Self::Person(name) => {
-                let person = policy.persons.iter().find(|person| person.name == *name);
-                person.map(|person| person.keys.clone()).ok_or_else(|| RevokeError::NoPerson { person: name.clone() })
+                let mut keys: Vec<PublicKey> = Vec::new();
+                for key in persons().filter(|person| person.name == *name).flat_map(|person| &person.keys) {
+                    if !keys.contains(key) {
+                        keys.push(key.clone());
+                    }
+                }
+                if keys.is_empty() { Err(RevokeError::NoPerson { person: name.clone() }) } else { Ok(keys) }
             }
         }
     }
@@ -74,10 +80,12 @@ pub fn revoke(
     reason: Option<&str>,
     except: &[BundleId],
 ) -> Result<Changed, RevokeError> {
+    let in_force = vault.policy().clone();
     change(vault, None, |draft| {
         let mut changed = false;
-        // Those too that were only proposed: otherwise they come into force with it.
-        for key in &what.keys(draft.before())? {
+        // Those too that were only proposed, which otherwise come into force with it; and those that somebody proposes to
+        // drop, who might bring them back.
+        for key in &what.keys(&[&in_force, draft.before()])? {
             changed |= draft.revoke(key, reason, except);
         }
         Ok(changed)

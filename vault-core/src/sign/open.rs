@@ -4,12 +4,10 @@ use super::file::FileKey;
 use super::keygen::{Keygen, Way};
 use super::{SignError, Signer};
 use crate::error::FsError;
+use crate::fs::open_named;
 use crate::observe::Observer;
 use gapvault_formats::sshsig::{PublicKey, SigningKey};
-use rustix::fs::OFlags;
-use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -63,12 +61,9 @@ fn with_suffix(path: &Path) -> PathBuf {
 fn read(path: &Path) -> Result<Zeroizing<String>, SignError> {
     let failed = FsError::at("can't read key", path);
     let mut text = Zeroizing::new(String::new());
-    // A fifo would be waited for.
-    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
-    let file = file.and_then(|file| Ok((file.metadata()?.is_file(), file)));
-    let read = match file {
-        Ok((false, _)) => return Err(SignError::NoKey { path: path.to_owned() }),
-        Ok((true, file)) => file.take(KEY_BYTES + 1).read_to_string(&mut text),
+    let read = match open_named(path) {
+        Ok(None) => return Err(SignError::NoKey { path: path.to_owned() }),
+        Ok(Some(file)) => file.take(KEY_BYTES + 1).read_to_string(&mut text),
         Err(error) => Err(error),
     };
     match read {

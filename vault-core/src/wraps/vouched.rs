@@ -15,11 +15,16 @@ use gapvault_formats::catalogue::Head;
 use gapvault_formats::ids::{BundleId, KeyFingerprint};
 use gapvault_formats::limits;
 use gapvault_formats::names::{PersonName, SiteName};
-use gapvault_formats::policy::{Policy, Site, Tent};
+use gapvault_formats::policy::{Person, Policy, Site, Tent};
 use gapvault_formats::seal::{Predicate, SEAL_NAME, Seal, SealError};
-use gapvault_formats::sshsig::{Signature, SshError};
-use gapvault_formats::wraps::{LIST_NAME, SIGNATURE_NAME, Wraps};
+use gapvault_formats::sshsig::{PublicKey, Signature, SshError};
+use gapvault_formats::wraps::{CATALOGUE_NAME, LIST_NAME, SIGNATURE_NAME, Wraps};
 use std::path::{Path, PathBuf};
+
+/// Where a medium has its bundles.
+const SHELF: &str = "gapvault";
+/// Everything that such a folder has.
+const NAMES: [&str; 4] = [SEAL_NAME, CATALOGUE_NAME, LIST_NAME, SIGNATURE_NAME];
 
 /// The most such folders that are looked for in one.
 const MOST: usize = 10_000;
@@ -36,6 +41,18 @@ pub enum VouchedError {
     /// The wraps, or what they hold, are refused.
     #[error(transparent)]
     Wrap(#[from] WrapError),
+    /// A vault keeps folders of the same names.
+    #[error("{} is in a vault", path.display())]
+    InVault {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Something else stands where a catalogue would go.
+    #[error("{} is there already, and is no catalogue for auditors", path.display())]
+    Occupied {
+        /// Where.
+        path: PathBuf,
+    },
     /// There is nothing sealed to other auditors.
     #[error("bundle {bundle} has no catalogue for other auditors")]
     NoCatalogue {
@@ -104,6 +121,8 @@ pub enum VouchedError {
 explain!(VouchedError, pass: [Fs, Vault], {
     Self::Wrap(WrapError::Age { fault: AgeError::NotARecipient, .. }) => (Refused, Some("once the site that holds the bundle trusts this one as an auditor of the tent, `gapvault rekey --wraps --to DIR` there writes one for it")),
     Self::Wrap(error) => (error.kind(), Some("it is not as its site wrote it: have it written again with `gapvault rekey --wraps --to DIR`")),
+    Self::InVault { .. } => (Usage, Some("name a folder on a medium; nothing was written")),
+    Self::Occupied { .. } => (Usage, Some("move it away, or name another folder; it is as it was")),
     Self::NoCatalogue { .. } => (Usage, Some("`gapvault trust CARD --tent TENT --role auditor`, then `gapvault rekey --wraps`, seals catalogues to an auditor")),
     Self::TooMany { .. } => (Usage, Some("name one of its folders")),
     Self::NoSeal { .. } | Self::Seal(_) | Self::Signature { .. } => (Damaged, Some("have it written again: `gapvault rekey --wraps --to DIR`")),
@@ -124,6 +143,8 @@ pub struct Vouched {
     pub by: SiteName,
     /// Who exported the bundle.
     pub exporter: PersonName,
+    /// Why the policy would not admit what that person exports there now, whatever it did before.
+    pub untrusted: Option<String>,
     /// Who and for whom, by the catalogue.
     pub head: Head,
     /// Everything in it.
@@ -137,6 +158,8 @@ pub fn write(vault: &Vault, bundle: &BundleId, to: &Path) -> Result<PathBuf, Vou
     let wrapped = wrapped.ok_or(VouchedError::NoCatalogue { bundle: *bundle })?;
     let seal = read_seal(&Folder::open(&vault.bundle_path(bundle))?)?;
     let (new, place) = (to.join(format!(".new-{bundle}")), to.join(bundle.to_string()));
+    expect_outside(to)?;
+    expect_replaceable(&place)?;
     create_folder(to, 0o777)?;
     remove_tree(&new)?;
     create_folder(&new, 0o777)?;
@@ -148,6 +171,33 @@ pub fn write(vault: &Vault, bundle: &BundleId, to: &Path) -> Result<PathBuf, Vou
     Ok(place)
 }
 
+/// Refuses a folder in a vault: what it keeps of a bundle has the name that a catalogue would get.
+pub fn expect_outside(to: &Path) -> Result<(), VouchedError> {
+    // As far as it is there; the rest is made.
+    let there = to.ancestors().find_map(|folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        folder.canonicalize().ok()
+    });
+    let is_vault = |folder: &Path| folder.join("card.toml").exists() && folder.join("log/entries.jsonl").exists();
+    match there {
+        Some(whole) if whole.ancestors().any(is_vault) => Err(VouchedError::InVault { path: to.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to replace what is not such a catalogue and nothing else.
+fn expect_replaceable(place: &Path) -> Result<(), VouchedError> {
+    let occupied = || VouchedError::Occupied { path: place.to_owned() };
+    match std::fs::symlink_metadata(place) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Ok(metadata) if metadata.is_dir() => {}
+        _ => return Err(occupied()),
+    }
+    let names = Folder::open(place)?.entries(NAMES.len())?;
+    let is_own = |names: Vec<(String, bool)>| names.iter().all(|(name, _)| NAMES.contains(&name.as_str()));
+    if names.is_some_and(is_own) { Ok(()) } else { Err(occupied()) }
+}
+
 fn fill(wrapped: &Wrapped, seal: &[u8], folder: &Path) -> Result<(), VouchedError> {
     let (list, signature) = wrapped.signed_list()?;
     wrapped.copy_catalogue_file(folder, 0o644)?;
@@ -157,8 +207,14 @@ fn fill(wrapped: &Wrapped, seal: &[u8], folder: &Path) -> Result<(), VouchedErro
     Ok(sync_folder(folder)?)
 }
 
-/// The folders with such catalogues: `path` itself, or those in it.
+/// The folders with such catalogues: `path` itself, or those in it. A medium with bundles, or a bundle's folder, is none of
+/// them, whatever else stands there.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>, VouchedError> {
+    let whole = path.canonicalize().map_err(FsError::at("can't find", path))?;
+    let is_shelf = |folder: &Path| folder.file_name().is_some_and(|name| name == SHELF);
+    if path.join(SHELF).is_dir() || is_shelf(&whole) || whole.parent().is_some_and(is_shelf) {
+        return Ok(Vec::new());
+    }
     let is_one = |folder: &Path| folder.join(LIST_NAME).is_file() && folder.join(SEAL_NAME).is_file();
     if is_one(path) {
         return Ok(vec![path.to_owned()]);
@@ -177,8 +233,10 @@ pub fn read(vault: &Vault, path: &Path) -> Result<Vouched, VouchedError> {
     let (list, signature) = read_list(&folder)?;
     let signed = Signature::parse(&signature);
     let key = signed.map_err(|fault| VouchedError::Signature { path: path.join(SIGNATURE_NAME), fault })?.key().clone();
-    let site = policy.sites.iter().find(|site| site.card_key == key);
-    let site = site.ok_or_else(|| VouchedError::UnknownSite { bundle, key: key.fingerprint() })?;
+    let mut sites = policy.sites.iter().filter(|site| site.card_key == key).peekable();
+    if sites.peek().is_none() {
+        return Err(VouchedError::UnknownSite { bundle, key: key.fingerprint() });
+    }
     if policy.is_revoked(&key, None) {
         return Err(VouchedError::Revoked { bundle, key: key.fingerprint() });
     }
@@ -187,8 +245,13 @@ pub fn read(vault: &Vault, path: &Path) -> Result<Vouched, VouchedError> {
     // SPEC 11.5: the list names the seal, and until somebody known has signed it nothing is parsed.
     let seal = Seal::parse(&bytes)?;
     let predicate = seal.predicate();
-    let tent = tent_of(policy, site, predicate);
-    let tent = tent.ok_or_else(|| VouchedError::Unaddressed { bundle, site: site.name.clone() })?;
+    // A card proves nothing of the key on it, so several may have one.
+    let first = sites.peek().map(|site| site.name.clone());
+    let found = sites.find_map(|site| Some((site, tent_of(policy, site, predicate)?)));
+    let (site, tent) = found.ok_or_else(|| match first {
+        Some(site) => VouchedError::Unaddressed { bundle, site },
+        None => VouchedError::UnknownSite { bundle, key: key.fingerprint() },
+    })?;
     let exporter = policy.person_of(&predicate.exporter);
     let exporter =
         exporter.ok_or_else(|| VouchedError::UnknownExporter { bundle, key: predicate.exporter.fingerprint() })?;
@@ -201,9 +264,18 @@ pub fn read(vault: &Vault, path: &Path) -> Result<Vouched, VouchedError> {
         predicate: predicate.clone(),
         by: site.name.clone(),
         exporter: exporter.name.clone(),
+        untrusted: untrusted(policy, tent, exporter, &predicate.exporter, &bundle),
         head,
         artifacts: artifacts.into_iter().map(shown).collect(),
     })
+}
+
+/// Why the policy would not take a bundle of this exporter in the tent.
+fn untrusted(policy: &Policy, tent: &Tent, person: &Person, key: &PublicKey, bundle: &BundleId) -> Option<String> {
+    if policy.is_revoked(key, Some(bundle)) {
+        return Some(format!("the policy revokes the key of {} that sealed it", person.name));
+    }
+    (!tent.exporters.contains(&person.name)).then(|| format!("{} is no exporter of tent {}", person.name, tent.name))
 }
 
 fn read_seal(folder: &Folder) -> Result<Vec<u8>, VouchedError> {

@@ -1,5 +1,6 @@
 //! `gapvault policy apply`
 
+use super::diff;
 use super::told::{Missing, counted, warned};
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -52,6 +53,10 @@ pub(super) fn run(args: &ApplyArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     let mut vault = global.open(Access::Write)?;
     let mut warnings = Vec::new();
     let agree = |vault: &Vault, proposal: &Proposal, standing: &Standing| {
+        if matches!(standing, Standing::Ready(_)) {
+            // Whoever signed saw it; whoever applies it, which may be another day, should too.
+            ui.note(diff::human(vault.policy(), "in force", &proposal.policy).trim_end());
+        }
         warnings = warned(vault, proposal);
         agree(&warnings, standing, args, ui).map_err(Stopped::Here)
     };
@@ -73,7 +78,7 @@ pub(super) fn run(args: &ApplyArgs, global: &Global, ui: &Ui) -> Result<(), Fail
     }
     let mut human = format!("policy epoch {} is in force{}\n", told.epoch, if told.changed { "" } else { " already" });
     if let Some(kept) = &told.kept {
-        human.push_str(&format!("what stood in the working copy is in {}\n", kept.display()));
+        human.push_str(&format!("what stood in the working copy is in {}\n", printable(&kept.display().to_string())));
     }
     ui.result(&told, &human)
 }

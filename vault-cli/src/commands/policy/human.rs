@@ -3,7 +3,7 @@
 use crate::text::{bytes, count, printable};
 use gapvault_core::formats::content::Format;
 use gapvault_core::formats::names::{PersonName, SiteName};
-use gapvault_core::formats::policy::{ContentRules, Policy, Tent};
+use gapvault_core::formats::policy::{ContentRules, Policy, Site, Tent};
 use gapvault_core::formats::sshsig::Touch;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{Display, Write};
@@ -29,10 +29,7 @@ pub(super) fn describe(policy: &Policy) -> String {
         out.push_str("\nno tents: nothing can be exported or imported\n");
     }
     out.push_str(&format!("\npersons\n{}", persons(policy)));
-    out.push_str("\nsites\n");
-    for site in &policy.sites {
-        let _ = writeln!(out, "  {}, card {}", site.name, site.card);
-    }
+    out.push_str(&format!("\nsites\n{}", sites(policy)));
     if !policy.revocations.is_empty() {
         out.push_str("\nrevoked\n");
     }
@@ -45,6 +42,15 @@ pub(super) fn describe(policy: &Policy) -> String {
         for seal in &revocation.except {
             let _ = writeln!(out, "    but for seal {seal}");
         }
+    }
+    out
+}
+
+/// Every site, with whose card it has and the key on that.
+pub(super) fn sites(policy: &Policy) -> String {
+    let mut out = String::new();
+    for Site { name, card, card_person, card_key, .. } in &policy.sites {
+        let _ = writeln!(out, "  {name}, card {card}\n    of {card_person}, key {}", card_key.fingerprint());
     }
     out
 }

@@ -109,7 +109,9 @@ fn show(base: Option<&Base>, proposal: &Proposal, ui: &Ui) {
     let policy = &proposal.policy;
     let text = match base {
         Some(Base { policy: before, whose, .. }) => {
-            format!("{}\npersons\n{}", diff::human(before, whose, policy), human::persons(policy))
+            let (changes, persons, sites) =
+                (diff::human(before, whose, policy), human::persons(policy), human::sites(policy));
+            format!("{changes}\npersons\n{persons}\nsites\n{sites}")
         }
         None => {
             format!("policy epoch {} says:\n\n{}\n{NOT_COMPARED}", policy.epoch, human::describe(policy))

@@ -89,12 +89,15 @@ fn write_bundle(out: &mut String, on_medium: &OnMedium) {
 
 /// A catalogue that another vault vouches for.
 pub(super) fn vouched(vouched: &Vouched) -> String {
-    let Vouched { bundle, predicate: p, by, exporter, head, artifacts } = vouched;
+    let Vouched { bundle, predicate: p, by, exporter, untrusted, head, artifacts } = vouched;
     let mut out = format!("bundle {}\n  digest   {bundle}\n", p.label);
     let _ = writeln!(out, "  created  {}, expires {}, number {}", p.created, p.expires, p.number);
     let _ = writeln!(out, "  tent     {}, from site {}, exported by {exporter}", head.tent, head.site);
     let _ =
         writeln!(out, "  vouched  for by site {by}, which sealed this catalogue anew; the exporter did not sign it");
+    if let Some(reason) = untrusted {
+        let _ = writeln!(out, "  NOT TRUSTED NOW: {reason}");
+    }
     for shown in artifacts {
         write_artifact(&mut out, shown);
     }

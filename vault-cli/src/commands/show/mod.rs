@@ -44,6 +44,9 @@ pub(crate) fn run(args: &ShowArgs, global: &Global, ui: &Ui) -> Result<(), Failu
         ));
     }
     let catalogues = if is_medium { vouched::find(Path::new(what))? } else { Vec::new() };
+    if !catalogues.is_empty() && label.is_some() {
+        return Err(Failure::usage("--label chooses among a medium's bundles", "name the folder of one catalogue"));
+    }
     if !catalogues.is_empty() {
         return show_vouched(&catalogues, global, ui);
     }

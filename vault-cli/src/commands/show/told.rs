@@ -66,6 +66,9 @@ pub(super) struct Vouched {
     public: Predicate,
     vouched_by: SiteName,
     exporter: PersonName,
+    /// Why the policy would not admit what the exporter exports there now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untrusted: Option<String>,
     catalogue: Catalogue,
 }
 
@@ -134,9 +137,9 @@ impl From<OnMedium> for Bundle {
 
 impl From<vouched::Vouched> for Vouched {
     fn from(vouched: vouched::Vouched) -> Self {
-        let vouched::Vouched { bundle, predicate, by, exporter, head, artifacts } = vouched;
+        let vouched::Vouched { bundle, predicate, by, exporter, untrusted, head, artifacts } = vouched;
         let artifacts = artifacts.into_iter().map(Artifact::from).collect();
         let catalogue = Catalogue { head, content_readable: false, artifacts };
-        Self { bundle, public: predicate, vouched_by: by, exporter, catalogue }
+        Self { bundle, public: predicate, vouched_by: by, exporter, untrusted, catalogue }
     }
 }
