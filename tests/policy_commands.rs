@@ -153,8 +153,6 @@ fn a_change_that_leaves_too_few_says_so() {
     write_sample(&gap.path("sample"));
     let warned = gap.export(&gap.path("sample"), "model:v1", &["--dry-run"]).expect(0);
     assert!(warned.err.contains("warning: tent aurora: bundles of lab take 1 approvals"), "{warned:#?}");
-    // A root that one more loss locks.
-    gap.lab.run(["policy", "show"]).expect(0);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::ids::{BundleId, CardFingerprint, KeyFingerprint};
 use crate::names::{PersonName, SiteName, TentName, shorten};
 use crate::sshsig::{PublicKey, Touch};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One thing that is otherwise in the new policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -206,14 +206,14 @@ pub fn diff(old: Option<&Policy>, new: &Policy) -> Vec<Change> {
         all.extend(changes.into_iter().map(|change| Change::Tent { name: key.clone(), change }));
     }
     let name = |revocation: &Revocation| revocation.key.fingerprint();
+    // Whoever has a form of the key, by the new policy where that says so.
+    let persons = old.map_or(&[][..], |old| &old.persons).iter().chain(&new.persons);
+    let owners: HashMap<_, _> =
+        persons.flat_map(|person| person.keys.iter().map(move |key| (key.point(), &person.name))).collect();
     for (key, [before, after]) in pairs(old.map_or(&[], |old| &old.revocations), revocations, name) {
-        let owner = before.or(after).and_then(|revoked| {
-            let has = |person: &&Person| person.keys.iter().any(|key| revoked.revokes(key));
-            new.persons.iter().chain(old.map_or(&[][..], |old| &old.persons)).find(has)
-        });
-        let person = owner.map(|person| person.name.clone());
+        let person = before.or(after).and_then(|revocation| owners.get(&revocation.key.point()));
         let changes = revocation(before, after).into_iter();
-        all.extend(changes.map(|change| Change::Key { key, person: person.clone(), change }));
+        all.extend(changes.map(|change| Change::Key { key, person: person.copied().cloned(), change }));
     }
     all
 }
