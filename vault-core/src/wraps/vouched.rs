@@ -233,10 +233,9 @@ pub fn read(vault: &Vault, path: &Path) -> Result<Vouched, VouchedError> {
     let (list, signature) = read_list(&folder)?;
     let signed = Signature::parse(&signature);
     let key = signed.map_err(|fault| VouchedError::Signature { path: path.join(SIGNATURE_NAME), fault })?.key().clone();
-    let mut sites = policy.sites.iter().filter(|site| site.card_key == key).peekable();
-    if sites.peek().is_none() {
-        return Err(VouchedError::UnknownSite { bundle, key: key.fingerprint() });
-    }
+    // A card proves nothing of the key on it, so several may have one.
+    let sites: Vec<_> = policy.sites.iter().filter(|site| site.card_key == key).collect();
+    let first = sites.first().ok_or_else(|| VouchedError::UnknownSite { bundle, key: key.fingerprint() })?;
     if policy.is_revoked(&key, None) {
         return Err(VouchedError::Revoked { bundle, key: key.fingerprint() });
     }
@@ -245,13 +244,8 @@ pub fn read(vault: &Vault, path: &Path) -> Result<Vouched, VouchedError> {
     // SPEC 11.5: the list names the seal, and until somebody known has signed it nothing is parsed.
     let seal = Seal::parse(&bytes)?;
     let predicate = seal.predicate();
-    // A card proves nothing of the key on it, so several may have one.
-    let first = sites.peek().map(|site| site.name.clone());
-    let found = sites.find_map(|site| Some((site, tent_of(policy, site, predicate)?)));
-    let (site, tent) = found.ok_or_else(|| match first {
-        Some(site) => VouchedError::Unaddressed { bundle, site },
-        None => VouchedError::UnknownSite { bundle, key: key.fingerprint() },
-    })?;
+    let found = sites.iter().find_map(|site| Some((site, tent_of(policy, site, predicate)?)));
+    let (site, tent) = found.ok_or_else(|| VouchedError::Unaddressed { bundle, site: first.name.clone() })?;
     let exporter = policy.person_of(&predicate.exporter);
     let exporter =
         exporter.ok_or_else(|| VouchedError::UnknownExporter { bundle, key: predicate.exporter.fingerprint() })?;
